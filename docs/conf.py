@@ -24,6 +24,8 @@ from site_pages.notebooks import place_notebooks
 from site_pages.reference import write_reference
 from site_pages.restructured import to_rst
 
+from docutils import nodes
+
 import maskwright
 
 project = "maskwright"
@@ -42,6 +44,8 @@ html_theme = "furo"
 html_title = f"maskwright {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
+pygments_dark_style = "github-dark"
 html_copy_source = False
 html_show_sourcelink = False
 # Flags begin with two hyphens, which would become a dash.
@@ -77,8 +81,8 @@ LONGEST_SIGNATURE = 8
 
 def write_pages(app: Any) -> None:
     """Write everything that is generated, before Sphinx looks for pages."""
-    # What workflows report on their way is of no use here.
-    logging.getLogger("maskwright").setLevel(logging.ERROR)
+    # What workflows log on their way is of no use here.
+    logging.getLogger("maskwright").propagate = False
     out = HERE / "generated"
     pictures = out / "gallery" / "pictures"
     write_gallery(out / "gallery", pictures)
@@ -123,8 +127,16 @@ def is_long(what: str, owner: Any) -> bool:
     return what == "function" and len(inspect.signature(owner).parameters) > LONGEST_SIGNATURE
 
 
+def draw_dashes(app: Any, doctree: nodes.document) -> None:
+    """Between a parameter and its meaning Sphinx writes two hyphens, and counts on smart quotes."""
+    for text in list(doctree.findall(nodes.Text)):
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("doctree-read", draw_dashes)
     app.connect("builder-inited", write_pages)
     app.connect("source-read", rewrite_links)
     app.connect("autodoc-process-docstring", process_docstring)

@@ -67,7 +67,8 @@ up)
     --log-file="$place/munged.log" --seed-file="$place/munge/seed" --num-threads=2
   write_configuration
   slurmctld -c
-  slurmd -c
+  # Trainings that are tried out give way to other work of this machine.
+  nice -n 19 slurmd -c
   for _ in $(seq 30); do
     sinfo -h -o %t | grep -q idle && break
     sleep 1

@@ -70,14 +70,16 @@ SECTIONS: tuple[Section, ...] = (
         "Each picture shows three photographs of scikit-image with 75% of 64 patches hidden, as"
         " `maskwright masks` draws them. The map below them says how often each place was hidden in"
         " 256 masks. A policy that looks at pictures was counted on these three alone. A policy"
-        " that learns is shown as it begins, and the scorer of `learned` was trained for 80 steps.",
-        ("masking", "patches", "visual"),
+        " that learns is shown as it begins, and the scorer of `learned` was trained for 40 steps."
+        " `components` was fitted on 300 windows of the photographs; three are shown.",
+        ("masking", "patches", "visual", "components"),
         # The options of these two are files, so their classes have other fields.
         written={
             "given": "given(path='mask.png')",
             "learned": "learned(path='RUN/select/short')",
         },
         pictured={
+            "components": "components(share=0.6)",
             "guided": "guided(source='zoo:dead-leaves-32')",
             "mixture": "0.5*random + 0.5*block(size=2)",
             "parts": "parts(whole=1)",

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import maskwright
-from maskwright.support.reporting import LogReporter
 from maskwright.visual.charts import BarPanel, Bars, bar_chart
 from maskwright.visual.png import to_png_bytes
-from site_pages.materials import MODEL, Materials
+from site_pages.materials import MODEL, QUIET, Materials
 
 RENDERED = "shapes-textures:n=160,size=32"
 # Pictures that some diagnostics need beside those with labels.
@@ -39,7 +38,7 @@ def draw_probe(materials: Materials, line: str, out: Path) -> None:
         cache=False,
         baselines=not line.startswith(SLOW),
         device="cpu",
-        reporter=LogReporter(),
+        reporter=QUIET,
     )
     # A probe's own figure says more than bars; one of a baseline is not asked for.
     drawn = [path for path in folder.glob("*.png") if "confusion" not in path.name]
@@ -68,7 +67,7 @@ def draw_diagnostic(materials: Materials, line: str, out: Path) -> None:
         out=str(folder),
         baselines=False,
         device="cpu",
-        reporter=LogReporter(),
+        reporter=QUIET,
         **more,
     )
     shutil.copy(next(folder.glob("*.png")), out)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import maskwright
+from maskwright.components.policy_text import hides_components
 from maskwright.data.sources.open import open_source
 from maskwright.losses.objective import build_objective
 from maskwright.patches.grid import Grid
@@ -18,7 +19,6 @@ from maskwright.patches.mask import PatchMask, put, split
 from maskwright.patches.pixels import PixelScale, patchify, unpatchify
 from maskwright.patches.prediction import Prediction
 from maskwright.patches.target import FittedTarget, PatchShape, PixelTarget, measure_target
-from maskwright.support.reporting import LogReporter
 from maskwright.support.seeding import sample_rng
 from maskwright.targets.building import build_target
 from maskwright.visual.error_map import color_map
@@ -26,7 +26,7 @@ from maskwright.visual.picture_grid import GridLine, picture_grid
 from maskwright.visual.png import to_png_bytes
 from maskwright.visual.tiles import to_tile
 from maskwright.weights.extractors import load_extractor
-from site_pages.materials import MODEL, Materials
+from site_pages.materials import MODEL, QUIET, Materials
 
 # Pictures of targets: 96 pixels in patches of 8.
 SIDE, PATCH = 96, 8
@@ -34,21 +34,22 @@ SIDE, PATCH = 96, 8
 
 def draw_policy(materials: Materials, line: str, out: Path) -> None:
     """The masks of a policy on three photographs, and how often it hides each place."""
-    store = materials.store
+    # Components are fitted on pictures, and three are too few.
+    pictures = materials.cuts if hides_components(line) else materials.store
     # Only a policy that names a run needs one to be trained.
     if "RUN" in line:
         _ = materials.scorer
     # Files are named as a user would: the line is the heading of the picture.
     with chdir(materials.place):
         maskwright.masks(
-            str(store),
+            str(pictures),
             policy=[line],
             image_size=96,
             patch_size=12,
             draws=256,
             pictures=3,
             out=str(out.resolve()),
-            reporter=LogReporter(),
+            reporter=QUIET,
         )
     # The numbers beside the gallery are of no use here.
     out.with_suffix(".json").unlink(missing_ok=True)

@@ -184,12 +184,18 @@ def _format_index(sections: Sequence[Section]) -> str:
         "Everything that can be named, each with a picture, its formula, its source and the line"
         " that uses it. These pages are made from the package's own catalogs and docstrings.",
         "",
-        "```{toctree}",
-        *[section.name for section in sections],
-        "sources",
-        "formats",
-        "```",
+    ]
+    for section in sections:
+        # Each name leads to its own place on the page.
+        names = [f"[`{name}`](#{section.name}-{name})" for name in section.catalog]
+        lines += [f"## [{section.title}]({section.name}.md)", "", ", ".join(names), ""]
+    pages = [*[section.name for section in sections], "sources", "formats"]
+    lines += [
+        "## Data and formats",
         "",
+        "[Sources](sources.md): where pictures come from. [Formats](formats.md): where models go.",
+        "",
+        *["```{toctree}", ":hidden:", "", *pages, "```", ""],
     ]
     return "\n".join(lines)
 

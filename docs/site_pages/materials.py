@@ -19,6 +19,8 @@ from maskwright.weights.opening import load_autoencoder
 from maskwright.workflows.prepare import prepare
 
 MODEL = "zoo:dead-leaves-32"
+# What is said on the way would fill the screen of whoever builds.
+QUIET = LogReporter(visible=False)
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee")
 # Where faces and eyes are, in pixels of 192: x, y, width, height.
 PARTS = """file,face_x,face_y,face_w,face_h,eyes_x,eyes_y,eyes_w,eyes_h
@@ -56,7 +58,7 @@ class Materials:
         mask[1:7, 1:7], mask[3:5, 3:5] = 255, 0
         Image.fromarray(mask).save(self.place / "mask.png")
         priors = f"foreground(from='grabcut'), parts(from='{parts}')"
-        prepare(str(self.photos), out=str(store), size=96, priors=priors, reporter=LogReporter())
+        prepare(str(self.photos), out=str(store), size=96, priors=priors, reporter=QUIET)
         return store
 
     @cached_property
@@ -68,18 +70,29 @@ class Materials:
             model="vit_nano",
             patch_size=12,
             target="raw",
-            steps=80,
+            steps=40,
             batch_size=32,
             val="0.1",
             checkup=False,
+            # No sheets on the way: nobody looks at them.
+            sample_every=100,
+            knn_every=0,
             track=[],
             device="cpu",
             out=str(run),
-            reporter=LogReporter(),
+            reporter=QUIET,
         )
-        short = {"steps": 80, "batch_size": 32, "lr": 2e-3, "temperature_steps": 40}
         maskwright.select(
-            str(run), name="short", device="cpu", track=[], reporter=LogReporter(), **short
+            str(run),
+            name="short",
+            steps=40,
+            batch_size=32,
+            lr=2e-3,
+            scorer_width=64,
+            temperature_steps=20,
+            device="cpu",
+            track=[],
+            reporter=QUIET,
         )
         return run
 
@@ -122,6 +135,21 @@ class Materials:
                 cut = whole[row * 85 : row * 85 + 64, col * 85 : col * 85 + 64]
                 place = folder / name / f"{index:02d}.png"
                 Image.fromarray(cut).convert("RGB").resize((32, 32)).save(place)
+        return folder
+
+    @cached_property
+    def cuts(self) -> Path:
+        """Many windows of each photograph, 96 pixels each, for what is fitted on pictures."""
+        folder, rng = self.place / "cuts", np.random.default_rng(0)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in PHOTOGRAPHS:
+            whole = Image.fromarray(getattr(photographs, name)()).convert("RGB")
+            for index in range(100):
+                side = int(rng.integers(128, min(whole.size)))
+                left, top = (int(rng.integers(0, length - side + 1)) for length in whole.size)
+                cut = whole.crop((left, top, left + side, top + side))
+                place = folder / f"{name}_{index:02d}.png"
+                cut.resize((96, 96), Image.Resampling.LANCZOS).save(place)
         return folder
 
     def batch(self, side: int) -> Tensor:

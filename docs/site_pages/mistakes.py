@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -71,8 +72,11 @@ def make(mistake: Mistake, place: Path) -> str:
     os.environ["MASKWRIGHT_CACHE"] = str(place / "cache")
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+            # What the log would say is said on the screen too.
+            logging.disable(logging.CRITICAL)
             code = main(list(mistake.words))
     finally:
+        logging.disable(logging.NOTSET)
         os.chdir(before)
         os.environ.pop("MASKWRIGHT_CACHE")
         if cache is not None:

@@ -40,7 +40,10 @@ ROOMS: dict[str, tuple[str, tuple[str, ...]]] = {
             "maskwright.patches.target",
         ),
     ),
-    "schedules": ("Numbers that change while training.", ("maskwright.schedules",)),
+    "schedules": (
+        "Numbers that change while training.",
+        ("maskwright.schedules.shapes", "maskwright.schedules.parse"),
+    ),
     "masking": (
         "The contract of policies, and building one from a line of text.",
         (

@@ -69,7 +69,9 @@ def _take_paragraph(parts: _Parts, paragraph: list[str], defaults: Mapping[str, 
         error = ERROR.match(line) if at == 0 else None
         started = FACT.match(line) or FIELD.match(line)
         if error:
-            parts.fields.append(f":raises {error[1]}: {_escape(error[2])}")
+            # Two names lead to our error: the public one is meant, shown without its module.
+            kind = error[1].replace("MaskwrightError", "~maskwright.MaskwrightError")
+            parts.fields.append(f":raises {kind}: {_escape(error[2])}")
             inside = True
         elif started:
             parts.fields.append(_format_field(started, defaults))

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from maskwright.data.maps import anime_faces
-from maskwright.data.maps.anime_faces import AnimeFinder, draw_face, load_animeface
+from maskwright.data.maps.anime_faces import AnimeFinder, load_animeface
+from maskwright.data.maps.drawn_face import draw_face
 from maskwright.support.errors import MaskwrightError
 
 FACES = Path(__file__).parents[3] / "shared" / "data" / "anime-faces-96.zip"
@@ -37,7 +38,7 @@ def test_a_drawn_face_is_found_with_its_parts_where_they_are(side: int) -> None:
 
 def test_a_face_that_fills_the_picture_is_found_with_a_frame() -> None:
     face = draw_face(128)[22:112, 22:106]
-    assert anime_faces._call(load_animeface(), np.ascontiguousarray(face)) == []
+    assert anime_faces.detect_in(load_animeface(), np.ascontiguousarray(face)) == []
     found = AnimeFinder().find(face)
     eyes = sorted(part.x + part.width / 2 for part in found if part.name == "eyes")
     assert eyes == pytest.approx([0.37 * 128 - 22, 0.63 * 128 - 22], abs=5)
@@ -48,7 +49,7 @@ def test_nothing_is_found_where_nothing_is() -> None:
 
 
 def test_a_blind_detector_is_an_error_and_not_an_empty_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(anime_faces, "_call", lambda detect, pixels: [])
+    monkeypatch.setattr(anime_faces, "detect_in", lambda detect, pixels: [])
     load_animeface.cache_clear()
     with pytest.raises(MaskwrightError, match="does not find a drawn test face"):
         load_animeface()

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from maskwright.diagnostics.fading import judge_fading, mean_height
 from maskwright.diagnostics.occlusion import Occlusion
+from maskwright.diagnostics.occlusion_curve import judge_occlusion, mean_height
 from maskwright.diagnostics.removal import ORDERS, Removal, gray_out
 from maskwright.diagnostics.visible import own_attention, visible_features
 from maskwright.patches.grid import Grid
@@ -82,14 +82,14 @@ def test_dropped_patches_never_reach_the_encoder():
 def test_area_and_drift_have_their_known_values():
     right = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 0, 0]]).bool()
     drifts = torch.tensor([[0.0] * 4, [0.2] * 4, [1.0] * 4])
-    curve = judge_fading(right, drifts, (0.0, 0.5, 0.75), chance=0.5)
+    curve = judge_occlusion(right, drifts, (0.0, 0.5, 0.75), chance=0.5)
     assert curve.area.value == pytest.approx((0.5 * (1 + 0.5) / 2 + 0.25 * (0.5 + 0) / 2) / 0.75)
     assert curve.mean_drift.value == pytest.approx((0.5 * 0.1 + 0.25 * 0.6) / 0.75)
     assert mean_height(np.array([[2.0, 2.0, 2.0]]), (0.0, 0.1, 0.9)) == pytest.approx([2.0])
 
 
 def test_no_area_is_claimed_where_clean_is_at_chance():
-    curve = judge_fading(
+    curve = judge_occlusion(
         torch.tensor([[1, 0], [1, 0]]).bool(), torch.zeros(2, 2), (0.0, 0.5), chance=0.5
     )
     assert np.isnan(curve.area.value)

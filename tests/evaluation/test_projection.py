@@ -7,7 +7,7 @@ import pytest
 
 from maskwright.evaluation import projection
 from maskwright.evaluation.projection import principal_components, project
-from maskwright.support.errors import MaskwrightError, NotAtHand
+from maskwright.support.errors import MaskwrightError, NotAvailable
 
 
 def groups(count: int = 40, width: int = 12) -> np.ndarray:
@@ -53,5 +53,5 @@ def test_what_cannot_be_drawn_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(MaskwrightError, match="tsne takes at most 50 pictures; got 80"):
         project(groups(), "tsne")
     monkeypatch.setattr(projection, "find_spec", lambda name: None)
-    with pytest.raises(NotAtHand, match="pip install umap-learn"):
+    with pytest.raises(NotAvailable, match="pip install umap-learn"):
         project(groups(), "umap")

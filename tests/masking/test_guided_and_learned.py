@@ -15,7 +15,7 @@ from maskwright.masking.catalog import build_policy
 from maskwright.masking.contract import check_policy
 from maskwright.masking.guided import GuidedPolicy
 from maskwright.masking.hard import LossMemory, picture_places
-from maskwright.masking.learned import likeness, share_divergence
+from maskwright.masking.learned import mean_similarity, share_divergence
 from maskwright.masking.policy import Scene, Traits, mask_scene
 from maskwright.masking.stateful import (
     Feedback,
@@ -350,8 +350,10 @@ def test_guards_know_their_answers() -> None:
         float(expected), abs=1e-6
     )
     same, apart = torch.full((3, 100), 0.5), torch.eye(2).repeat_interleave(50, 1)
-    assert float(likeness(same)) == pytest.approx(1, abs=1e-4)
-    assert float(likeness(apart)) == pytest.approx(float(torch.exp(torch.tensor(-1.0))), abs=1e-5)
+    assert float(mean_similarity(same)) == pytest.approx(1, abs=1e-4)
+    assert float(mean_similarity(apart)) == pytest.approx(
+        float(torch.exp(torch.tensor(-1.0))), abs=1e-5
+    )
 
 
 def test_likeness_is_the_mean_over_pairs_and_stores_no_pair_of_rows() -> None:
@@ -369,14 +371,14 @@ def test_likeness_is_the_mean_over_pairs_and_stores_no_pair_of_rows() -> None:
     with torch.autograd.graph.saved_tensors_hooks(
         lambda kept: (sizes.append(kept.numel()), kept)[1], lambda kept: kept
     ):
-        found = likeness(fast)
+        found = mean_similarity(fast)
     assert max(sizes) <= 12 * 30
     expected.backward()
     found.backward()
     assert float(found.detach()) == pytest.approx(float(expected.detach()), rel=1e-9)
     assert torch.allclose(slow.grad, fast.grad, rtol=1e-6, atol=1e-12)
     alike = torch.full((3, 5), 0.5, requires_grad=True)
-    likeness(alike).backward()
+    mean_similarity(alike).backward()
     assert alike.grad.isfinite().all()
 
 

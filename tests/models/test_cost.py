@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from maskwright.models.attention_map import attention_map
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
-from maskwright.models.cost import count_look, count_step
+from maskwright.models.cost import count_attention_map, count_step
 from maskwright.patches import patchify, split
 from maskwright.support.seeding import sample_rng
 
@@ -50,4 +50,4 @@ def test_operations_of_a_look_at_the_last_attention_match_the_counter(class_toke
     model = MaskedAutoencoder(config)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         attention_map(model.encoder, patchify(torch.randn(2, 3, 24, 16), 4))
-    assert counter.get_total_flops() == pytest.approx(2 * count_look(config), rel=0.02)
+    assert counter.get_total_flops() == pytest.approx(2 * count_attention_map(config), rel=0.02)

@@ -53,7 +53,7 @@ def test_prose_stays_and_fields_become_one_list(site_module: Any) -> None:
         "",
         r":param n: of ``x``\ s.",
         "    More.",
-        ":raises MaskwrightError: for",
+        ":raises ~maskwright.MaskwrightError: for",
         "    what is wrong.",
         ":Formula: n * n".replace("*", r"\*"),
         ":Source: Euclid.",

@@ -36,8 +36,8 @@ def rewrite(links: Any, name: str, text: str) -> tuple[str, set[str]]:
         ),
         (
             "map",
-            "[`a`](../src/maskwright/schedules.py)",
-            '<a href="source/src/maskwright/schedules.py.html">`a`</a>',
+            "[`a`](../src/maskwright/patches/grid.py)",
+            '<a href="source/src/maskwright/patches/grid.py.html">`a`</a>',
         ),
     ],
 )
@@ -49,14 +49,14 @@ def test_a_link_leads_to_what_the_site_has(
 
 def test_a_linked_source_file_gets_a_page_and_code_is_left_alone(site_module: Any) -> None:
     links = site_module("links")
-    text = "[a](../src/maskwright/schedules.py)\n```\n[a](../README.md)\n```\n"
+    text = "[a](../src/maskwright/patches/grid.py)\n```\n[a](../README.md)\n```\n"
     written, sources = rewrite(links, "map", text)
     assert "[a](../README.md)" in written
-    assert sources == {"src/maskwright/schedules.py"}
+    assert sources == {"src/maskwright/patches/grid.py"}
     app = SimpleNamespace(env=SimpleNamespace(linked_sources=sources))
     ((name, context, _),) = links.write_source_pages(app)
-    assert name == "source/src/maskwright/schedules.py"
-    assert "parse_schedule" in context["body"]
+    assert name == "source/src/maskwright/patches/grid.py"
+    assert "patch_size" in context["body"]
 
 
 def test_pages_and_caches_stay_while_nothing_changes(site_module: Any, tmp_path: Path) -> None:

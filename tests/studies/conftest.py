@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from maskwright.studies.storage import Pulse
+from maskwright.studies.storage import Heartbeat
 from tests.conftest import draw_pictures
 from tests.workflows.conftest import SMALL
 
@@ -16,7 +16,7 @@ from tests.workflows.conftest import SMALL
 BASE: dict[str, Any] = {
     name: value for name, value in SMALL.items() if name not in ("track", "checkup")
 }
-QUICK = Pulse(interval=1, grace=3)
+QUICK = Heartbeat(interval=1, grace=3)
 
 
 @pytest.fixture(scope="session")

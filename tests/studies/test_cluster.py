@@ -25,7 +25,7 @@ def test_submitted_workers_run_the_trials(
     record = run_plan(
         plan,
         RunningSettings(
-            out=tmp_path / "study", workers=2, launcher="local(timeout_min=5)", pulse=QUICK
+            out=tmp_path / "study", workers=2, launcher="local(timeout_min=5)", heartbeat=QUICK
         ),
     )
     assert [trial.state for trial in record.trials] == ["done", "done"]

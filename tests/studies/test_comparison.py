@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from maskwright.studies.comparison import measure_what_there_is
+from maskwright.studies.comparison import label_free_settings
 from maskwright.support.reporting import LogReporter
 from tests.conftest import draw_pictures
 
@@ -24,7 +24,7 @@ def unlabeled(tmp_path: Path) -> str:
 
 
 def added(data: str, **given: Any) -> dict[str, Any]:
-    return measure_what_there_is(data, given, LogReporter())
+    return label_free_settings(data, given, LogReporter())
 
 
 def test_pictures_without_labels_are_compared_by_filling_in(

@@ -23,7 +23,7 @@ import pytest
 from maskwright.studies.ledger import Ledger
 from maskwright.studies.ledger_entries import MOST_ATTEMPTS
 from maskwright.studies.record import TrialRecord
-from maskwright.studies.storage import Pulse
+from maskwright.studies.storage import Heartbeat
 from maskwright.support.errors import MaskwrightError
 from tests.studies.conftest import QUICK
 
@@ -186,7 +186,7 @@ def test_workers_that_fill_and_empty_the_queue_at_once_run_nothing_twice(
 def test_the_trial_of_a_silent_worker_goes_back_and_its_late_result_does_not_count(
     opened: Callable[..., Ledger], tmp_path: Path, url: str | None, study: str
 ) -> None:
-    ledger = opened(tmp_path, study, url, Pulse(interval=1, grace=1))
+    ledger = opened(tmp_path, study, url, Heartbeat(interval=1, grace=1))
     ledger.enqueue([("a", 0)])
     lost = ledger.claim()
     assert lost is not None
@@ -201,7 +201,7 @@ def test_the_trial_of_a_silent_worker_goes_back_and_its_late_result_does_not_cou
 
 
 def test_a_beating_worker_keeps_its_trial(opened: Callable[..., Ledger], tmp_path: Path) -> None:
-    ledger = opened(tmp_path, "beats", None, Pulse(interval=1, grace=2))
+    ledger = opened(tmp_path, "beats", None, Heartbeat(interval=1, grace=2))
     ledger.enqueue([("a", 0)])
     claim = ledger.claim()
     assert claim is not None
@@ -214,7 +214,7 @@ def test_a_beating_worker_keeps_its_trial(opened: Callable[..., Ledger], tmp_pat
 def test_a_trial_that_kills_every_worker_is_given_up(
     opened: Callable[..., Ledger], tmp_path: Path
 ) -> None:
-    ledger = opened(tmp_path, "deadly", None, Pulse(interval=1, grace=1))
+    ledger = opened(tmp_path, "deadly", None, Heartbeat(interval=1, grace=1))
     ledger.enqueue([("a", 0)])
     for attempt in range(MOST_ATTEMPTS):
         claim = ledger.claim()

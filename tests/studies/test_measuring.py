@@ -101,7 +101,7 @@ def test_diagnostics_that_a_plan_asks_for_are_left_in_the_run_and_reach_the_repo
         "diagnostics": ["lowpass(sigmas=[0, 1], cutoffs=[4])"],
     }
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan_values))
-    record = study(tmp_path / "plan.yaml", out=tmp_path / "study", pulse=QUICK)
+    record = study(tmp_path / "plan.yaml", out=tmp_path / "study", heartbeat=QUICK)
     found = read_diagnostics(record, tmp_path / "study")
     assert set(found) == {"random", "block"}
     assert any(name.startswith("lowpass") for name in found["random"])
@@ -132,7 +132,7 @@ def test_kept_epochs_other_pictures_and_losses_are_measured_where_a_plan_asks(
         },
     }
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(values))
-    record = study(tmp_path / "plan.yaml", out=tmp_path / "study", pulse=QUICK)
+    record = study(tmp_path / "plan.yaml", out=tmp_path / "study", heartbeat=QUICK)
     trial = record.trials[0]
     assert "knn top1 at epoch 1" in trial.numbers
     # The same pictures under the same probe give the same accuracy.

@@ -14,13 +14,14 @@ from maskwright.schedules import parse_schedule
 from maskwright.studies.factorial import contrasts
 from maskwright.studies.plan import read_plan
 from maskwright.studies.plan_files import plan_names
-from maskwright.workflows.building.policies import build_checked_policy
+from maskwright.workflows.building.policies import build_any_policy
 from maskwright.workflows.measuring.probes.catalog import PROBES
 from maskwright.workflows.settings.pretrain_settings import parse_size
 from tests.studies.test_project_plans import PROJECTS
 
 ALL_PLANS = [
     "blocks-tiny-imagenet",
+    "components-cifar10",
     "improvements-stl10",
     "learned-maskers-cifar10",
     "perceptual-facades",
@@ -68,7 +69,7 @@ def test_every_arm_of_a_packaged_plan_can_be_built(name):
         size, side = parse_size(settings.data.image_size), settings.model.patch_size
         grid = Grid(size[0] // side, size[1] // side, side)
         ratio = parse_schedule(settings.mask.ratio)
-        policy = build_checked_policy(settings.mask.policy, grid, ratio)
+        policy = build_any_policy(settings.mask.policy, grid, ratio)
         assert isinstance(policy, (Policy, PolicySettings)), arm.name
         needs = needs_of(settings.train.loss)
         assert needs.pairs == ("uniformity" in settings.train.loss), arm.name

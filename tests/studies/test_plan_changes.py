@@ -111,5 +111,5 @@ def test_a_plan_without_the_maps_that_an_arm_needs_is_refused(
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump({**plan_values, "arms": arms}))
     with pytest.raises(MaskwrightError, match=r"Arm 'by foreground': .*foreground"):
-        study(path, out=tmp_path / "study", pulse=QUICK)
+        study(path, out=tmp_path / "study", heartbeat=QUICK)
     assert not (tmp_path / "study").exists()

@@ -42,7 +42,7 @@ def test_arms_train_their_scorers_on_one_frozen_run(
 ) -> None:
     path = tmp_path / "scorers.yaml"
     path.write_text(yaml.safe_dump(scorer_values))
-    record = study(path, out=tmp_path / "study", pulse=QUICK)
+    record = study(path, out=tmp_path / "study", heartbeat=QUICK)
     assert [trial.state for trial in record.trials] == ["done", "done"]
     assert len(list((tmp_path / "study" / "pretrained").iterdir())) == 1
     for trial in record.trials:

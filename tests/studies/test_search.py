@@ -43,8 +43,8 @@ def test_a_search_tries_settings_inside_the_ranges_and_counts_earlier_trials(
         "search": {"lr": {"low": 1e-5, "high": 1.0, "log": True}, "ratio": [0.5, 0.75]},
     }
     plan = build_plan(values, "tiny")
-    run_plan(plan, RunningSettings(out=tmp_path / "study", search=2, pulse=QUICK))
-    record = run_plan(plan, RunningSettings(out=tmp_path / "study", search=3, pulse=QUICK))
+    run_plan(plan, RunningSettings(out=tmp_path / "study", search=2, heartbeat=QUICK))
+    record = run_plan(plan, RunningSettings(out=tmp_path / "study", search=3, heartbeat=QUICK))
     told = json.loads((tmp_path / "study" / "search.json").read_text())
     assert len(told["trials"]) == 3
     assert all(
@@ -62,5 +62,5 @@ def test_a_plan_without_ranges_cannot_be_searched(
     with pytest.raises(MaskwrightError, match="no ranges to search"):
         run_plan(
             build_plan(plan_values, "tiny"),
-            RunningSettings(out=tmp_path / "study", search=2, pulse=QUICK),
+            RunningSettings(out=tmp_path / "study", search=2, heartbeat=QUICK),
         )

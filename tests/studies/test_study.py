@@ -23,7 +23,7 @@ from maskwright.studies.plan import build_plan, read_plan
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.study import study
 from maskwright.studies.workers import Job, work_alone
-from maskwright.support.errors import MaskwrightError, NotAtHand
+from maskwright.support.errors import MaskwrightError, NotAvailable
 from tests.studies.conftest import BASE, QUICK
 from tests.studies.starter import start_worker, wait_for
 
@@ -47,7 +47,7 @@ def test_a_study_runs_every_trial_and_only_missing_ones_when_repeated(
     plan_values: dict[str, Any], tmp_path: Path
 ) -> None:
     plan, out = written(plan_values, tmp_path), tmp_path / "study"
-    first = study(plan, out=out, pulse=QUICK)
+    first = study(plan, out=out, heartbeat=QUICK)
     assert states(first) == {("random", 0): "done", ("block", 0): "done"}
     trial = first.trials[0]
     assert {"knn top1", "psnr random 0.75"} <= trial.numbers.keys()
@@ -60,15 +60,15 @@ def test_a_study_runs_every_trial_and_only_missing_ones_when_repeated(
     assert (trial.commit, trial.hardware, trial.run) != (None, None, None)
     assert (out / "report.html").exists()
     assert StudyRecord.load(out / "study.json") == first
-    again = study(plan, out=out, pulse=QUICK)
+    again = study(plan, out=out, heartbeat=QUICK)
     assert ended(again) == ended(first), "finished trials are not run again"
-    more = study(plan, out=out, pulse=QUICK, seeds="0,1")
+    more = study(plan, out=out, heartbeat=QUICK, seeds="0,1")
     assert states(more) == dict.fromkeys(
         [("random", 0), ("block", 0), ("random", 1), ("block", 1)], "done"
     )
     assert {key: value for key, value in ended(more).items() if key[1] == 0} == ended(first)
     (out / "ledger.db").unlink()
-    assert ended(study(plan, out=out, pulse=QUICK, rebuild=True)) == ended(more), (
+    assert ended(study(plan, out=out, heartbeat=QUICK, rebuild=True)) == ended(more), (
         "the folders are the truth"
     )
 
@@ -84,13 +84,13 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(
     plan, out = written(plan_values, tmp_path), tmp_path / "study"
     with monkeypatch.context() as patch:
         patch.setattr("maskwright.studies.trial.measure_run", fails_under_block)
-        record = study(plan, out=out, pulse=QUICK)
+        record = study(plan, out=out, heartbeat=QUICK)
     assert states(record) == {("random", 0): "done", ("block", 0): "failed"}
     assert record.trials[1].error == "RuntimeError: the lamp went out"
-    assert states(study(plan, out=out, pulse=QUICK)) == states(record), (
+    assert states(study(plan, out=out, heartbeat=QUICK)) == states(record), (
         "failures are not tried again unasked"
     )
-    mended = study(plan, out=out, pulse=QUICK, retry_failed=True)
+    mended = study(plan, out=out, heartbeat=QUICK, retry_failed=True)
     assert states(mended) == {("random", 0): "done", ("block", 0): "done"}
     assert mended.trials[0] == record.trials[0]
 
@@ -137,7 +137,7 @@ def test_an_arm_without_its_weights_fails_with_the_reason_and_the_others_go_on(
         written(plan_values, tmp_path, arms={"pixels": {}, "features": {"loss": loss}}),
         tmp_path / "study",
     )
-    record = study(plan, out=out, pulse=QUICK)
+    record = study(plan, out=out, heartbeat=QUICK)
     assert states(record) == {("pixels", 0): "done", ("features", 0): "failed"}
     assert record.trials[1].error == "Fetch the weights."
     assert json.loads((out / "lengths.json").read_text())["features"] == {
@@ -146,7 +146,7 @@ def test_an_arm_without_its_weights_fails_with_the_reason_and_the_others_go_on(
 
 
 def _no_weights(*_: Any) -> Any:
-    raise NotAtHand("Fetch the weights.")
+    raise NotAvailable("Fetch the weights.")
 
 
 def test_equal_arms_come_out_equal_and_the_matrix_has_every_pair(
@@ -154,7 +154,7 @@ def test_equal_arms_come_out_equal_and_the_matrix_has_every_pair(
 ) -> None:
     measuring = {**plan_values["evaluate"], "cross": True, "masks": ["random 0.75", "grid 0.75"]}
     plan = written(plan_values, tmp_path, arms={"one": {}, "two": {}}, evaluate=measuring)
-    record = study(plan, out=tmp_path / "study", pulse=QUICK)
+    record = study(plan, out=tmp_path / "study", heartbeat=QUICK)
     one, two = (trial.numbers for trial in record.trials)
     assert one == two, "two arms of the same settings differ in nothing"
     assert {"psnr of masks by one", "psnr of masks by two"} <= one.keys()
@@ -174,7 +174,9 @@ def test_a_worker_killed_with_kill_9_loses_nothing_and_nothing_runs_twice(
     keep_plan(joined, out)
     values = joined.written
     assert build_plan(values, "tiny").keys == [("random", 0), ("block", 0)]
-    job = Job(folder=out, lengths={"random": {"steps": 10}, "block": {"steps": 40}}, pulse=QUICK)
+    job = Job(
+        folder=out, lengths={"random": {"steps": 10}, "block": {"steps": 40}}, heartbeat=QUICK
+    )
     with job.open(build_plan(values, "tiny")) as ledger:
         ledger.enqueue([("random", 0), ("block", 0)])
     worker = get_context("spawn").Process(target=work_alone, args=(job,))
@@ -324,7 +326,7 @@ def test_a_worker_whose_starter_was_killed_takes_no_trial(
     values = joined.written
     plan = build_plan(values, "tiny")
     steps = {"steps": 2}
-    job = Job(folder=tmp_path / "study", lengths={"random": steps, "block": steps}, pulse=QUICK)
+    job = Job(folder=tmp_path / "study", lengths={"random": steps, "block": steps}, heartbeat=QUICK)
     with job.open(plan) as ledger:
         ledger.enqueue(plan.keys)
     starter = get_context("spawn").Process(target=start_worker, args=(job, tmp_path))

@@ -13,7 +13,7 @@ import torch
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.policy import Scene
 from maskwright.models.config import ModelConfig
-from maskwright.models.cost import count_look
+from maskwright.models.cost import count_attention_map
 from maskwright.models.encoder import Encoder
 from maskwright.models.initialize import draw_weights
 from maskwright.patches import Grid, PixelScale
@@ -125,7 +125,10 @@ def test_a_look_through_the_teacher_is_charged_in_training_and_free_elsewhere() 
     seen = scene(looking, [0, 1, 2])
     seen.look(OWN)
     seen.look(OWN)  # the same answer, paid once
-    assert looking.spent == {"teacher_tokens": 3 * 17, "policy_flops": 3 * count_look(CONFIG)}
+    assert looking.spent == {
+        "teacher_tokens": 3 * 17,
+        "policy_flops": 3 * count_attention_map(CONFIG),
+    }
 
 
 def test_the_teacher_follows_and_begins_anew_where_the_encoder_got_other_weights() -> None:

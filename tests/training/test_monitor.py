@@ -8,17 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from maskwright.patches.mask import PatchMask
 from maskwright.training.monitor import KEPT, MaskMonitor
 
 
-def masks(*rows: list[int]) -> PatchMask:
+def masks(*rows: list[int]) -> Tensor:
     """One mask for each row of flags, 1 = masked."""
-    return PatchMask.from_is_masked(torch.tensor(rows, dtype=torch.bool))
+    return torch.tensor(rows, dtype=torch.bool)
 
 
-def watched(*batches: PatchMask) -> MaskMonitor:
-    monitor = MaskMonitor(batches[0].num_patches)
+def watched(*batches: Tensor) -> MaskMonitor:
+    monitor = MaskMonitor(batches[0].shape[1])
     for batch in batches:
         monitor.add(batch)
     return monitor
@@ -51,7 +50,7 @@ def test_masks_without_a_common_place_are_less_alike_than_chance() -> None:
 
 def test_independent_masks_have_a_likeness_of_zero() -> None:
     flags = torch.rand(400, 64, generator=torch.Generator().manual_seed(0)).argsort(1) < 48
-    numbers = watched(PatchMask.from_is_masked(flags)).take_row()
+    numbers = watched(flags).take_row()
     assert numbers["mask_likeness"] == pytest.approx(0, abs=0.01)
     assert numbers["mask_entropy"] == pytest.approx(1, abs=0.01)
 
@@ -69,7 +68,7 @@ def test_a_row_counts_what_came_since_the_last_and_totals_count_all() -> None:
 def test_the_latest_masks_are_kept_and_no_more_batches_than_needed() -> None:
     size = KEPT // 2
     batches = [number % 2 == torch.arange(2).expand(size, 2) for number in range(5)]
-    monitor = watched(*map(PatchMask.from_is_masked, batches))
+    monitor = watched(*batches)
     kept: Tensor = monitor.masks()
     assert torch.equal(kept, torch.cat(batches[-2:]))
     assert MaskMonitor(7).masks().shape == (0, 7)

@@ -9,7 +9,14 @@ import pytest
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.palette import INK
-from maskwright.visual.study import Cost, Dot, frontier_plot, interval_plot, learning_plot, unbeaten
+from maskwright.visual.study import (
+    Cost,
+    Dot,
+    frontier_plot,
+    interval_plot,
+    learning_plot,
+    pareto_front,
+)
 from maskwright.visual.svg import to_svg
 
 DOTS = [
@@ -29,8 +36,8 @@ def test_only_arms_that_nothing_beats_for_less_are_on_the_frontier():
     costs = [
         Cost(dot=Dot(label=name, mean=mean), spent=spent) for name, (spent, mean) in reached.items()
     ]
-    assert [cost.dot.label for cost in unbeaten(costs)] == ["a", "c", "e"]
-    assert [cost.dot.label for cost in unbeaten(costs, larger_is_better=False)] == ["a", "b"]
+    assert [cost.dot.label for cost in pareto_front(costs)] == ["a", "c", "e"]
+    assert [cost.dot.label for cost in pareto_front(costs, larger_is_better=False)] == ["a", "b"]
 
 
 def test_the_frontier_draws_its_steps():

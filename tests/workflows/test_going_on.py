@@ -30,6 +30,18 @@ WAYS: dict[str, dict[str, Any]] = {
     "uneven accumulation": {"accumulate": 3, "ratio": "0.4->0.8"},
     "streamed": {"stream": True, "ratio": "uniform(0.4, 0.8)", "accumulate": 2},
     "memory and average": {"policy": "hard(mix=0.5)", "ema": 0.9, "accumulate": 2},
+    "components": {"policy": "components(share=0.6)", "accumulate": 2},
+    "frequencies": {"policy": "components(dct)", "ratio": "0.4->0.8", "masks_per_image": 2},
+    "ratio by picture": {
+        "ratio": "uniform(0.4, 0.8, per=picture)",
+        "policy": "hard",
+        "accumulate": 2,
+    },
+    "ratio by picture, by loss": {
+        "ratio": "uniform(0.4, 0.8, per=picture)",
+        "sample": "loss(power=2)",
+        "masks_per_image": 2,
+    },
     "sampled by loss": {"sample": "loss(power=2)", "masks_per_image": 2},
     "teacher": {"policy": "guided(mix=0->1, refresh=2)", "masks_per_image": 2},
 }

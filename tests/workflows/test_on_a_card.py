@@ -9,11 +9,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import maskwright
-from maskwright.data.loader import Batch
+from maskwright.data.augment.transforms import Augment
+from maskwright.data.loader import Batch, LoaderSettings, build_loader
+from maskwright.data.packing import pack
+from maskwright.data.sources.open import open_source
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.policy import Scene, mask_scene
 from maskwright.patches import Grid
@@ -91,13 +95,25 @@ def test_a_run_takes_the_steps_of_a_cpu(
 ) -> None:
     here, there = (
         maskwright.pretrain(
-            photos, out=tmp_path / place, **{**SHORT, **changes, "device": place}, workers=0
+            photos, out=tmp_path / name, **{**SHORT, **changes, "device": place}, workers=0
         )
-        for place in ("cpu", str(DEVICE))
+        for name, place in (("here", "cpu"), ("there", str(DEVICE)))
     )
     # Muon's iteration runs in bfloat16 on a card.
     tolerance = 3e-2 if changes.get("optimizer") == "muon" else 2e-3
     assert losses_of(there) == pytest.approx(losses_of(here), rel=tolerance)
+
+
+@pytest.mark.skipif(DEVICE.type != "cuda", reason="only CUDA pins memory")
+def test_batches_lie_in_pinned_memory() -> None:
+    pictures = np.zeros((16, 16, 16, 3), np.uint8)
+    store = pack(open_source(pictures), short_side=16)
+    loader = build_loader(
+        store, Augment(size=(16, 16)), LoaderSettings(batch_size=4, seed=0, workers=1, pin=True)
+    )
+    batch = next(iter(loader))
+    assert batch.images.is_pinned()
+    assert batch.sample_ids.is_pinned()
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])

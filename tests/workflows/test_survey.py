@@ -16,7 +16,7 @@ from maskwright.cli.main import main
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.settings.choice import Facts
 from maskwright.workflows.surveying.advice import advise
-from maskwright.workflows.surveying.objects import Things
+from maskwright.workflows.surveying.objects import ObjectSizes
 from maskwright.workflows.surveying.resolution import Detail, cost_of_size, pick_sides
 from tests.conftest import draw_pictures
 from tests.workflows.conftest import SMALL
@@ -122,14 +122,16 @@ def test_a_larger_size_is_advised_where_things_would_be_smaller_than_a_patch() -
     sides = pick_sides(200, None)
     assert sides == (192, 160, 128, 96, 64, 48)
     costs = [cost_of_size(side, "photos", FACTS) for side in sides]
-    large = Things("face", "boxes", (0.4, 0.5, 0.6), 9)
+    large = ObjectSizes("face", "boxes", (0.4, 0.5, 0.6), 9)
     assert advise(costs, detail(sides), [large], 200, []).cost.side == 96
     # An eye of 8 % is 7.7 pixels at 96, where a patch has 8; at 192 a patch has 16.
-    usual = advise(costs, detail(sides), [Things("eye", "boxes", (0.05, 0.08, 0.1), 9)], 200, [])
+    usual = advise(
+        costs, detail(sides), [ObjectSizes("eye", "boxes", (0.05, 0.08, 0.1), 9)], 200, []
+    )
     assert usual.cost.side == 96
     assert any("no size compared changes that" in reason for reason in usual.reasons)
     small = [cost_of_size(side, "photos", FACTS) for side in (96, 32)]
-    eye = Things("eye", "boxes", (0.09, 0.1, 0.11), 9)
+    eye = ObjectSizes("eye", "boxes", (0.09, 0.1, 0.11), 9)
     better = advise(small[::-1][:1] + small[:1], detail((96, 32)), [eye], 32, [])
     assert better.cost.side == 96
     assert any(

@@ -15,7 +15,7 @@ from maskwright.cli.console import print_error, print_text, show_notes
 from maskwright.cli.endings import DONE, stop
 from maskwright.cli.parser import UsageError, build_parser
 from maskwright.support.errors import MaskwrightError, is_out_of_memory
-from maskwright.support.files import way_out
+from maskwright.support.files import write_advice
 from maskwright.support.variables import is_in_cache, limit_threads, wait_briefly
 
 # What the person at the screen can mend: a full disk, a locked folder.
@@ -78,7 +78,7 @@ def _format_refusal(error: OSError) -> str | None:
     path = os.fsdecode(error.filename) if named else ""
     where = f": '{path}'" if named else ""
     if named and is_in_cache(path):
-        return f"{error.strerror}{where}. {way_out(path)}"
+        return f"{error.strerror}{where}. {write_advice(path)}"
     # Anything else is a fault of ours and keeps its traceback.
     if error.errno not in REFUSALS:
         return None

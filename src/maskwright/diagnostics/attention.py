@@ -26,7 +26,7 @@ from maskwright.diagnostics.rollout_stages import (
     stage_tables,
 )
 from maskwright.diagnostics.visible import own_attention
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.subject import Subject
 from maskwright.patches.mask import PatchMask
 from maskwright.support.checks import check_at_least, check_one_of, read_word
@@ -178,7 +178,7 @@ def rollout_of(
     encoder = subject.encoder.encoder
     ids = None if visible_ids is None else visible_ids.to(subject.device)
     # In float32 whatever the subject's precision, because the maps are nearly even.
-    with held_still(encoder, subject.device):
+    with evaluation_mode(encoder, subject.device):
         maps = measure_rollout(encoder, subject.patches(images), subject.grid, ids, heads)
     return RolloutMaps(
         maps.values.float().cpu(), maps.is_seen.cpu(), maps.own_evenness.float().cpu(), maps.grid

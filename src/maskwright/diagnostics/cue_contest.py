@@ -88,14 +88,19 @@ def match_categories(
 
 def rendered_pairs(cues: Sequence[Cues]) -> dict[str, str]:
     """The shape that each texture goes with, for rendered pictures; nothing for others."""
-    is_rendered = all(cue.shape in PAIRS.values() and cue.texture in PAIRS for cue in cues)
+    shapes = {cue.shape for cue in cues}
+    textures = {cue.texture for cue in cues}
+    is_rendered = shapes <= set(PAIRS.values()) and textures <= set(PAIRS)
     return PAIRS if is_rendered else {}
 
 
 def _column_names(probe: FixedProbe, classes: Sequence[str]) -> tuple[str, ...]:
     """The class of each column; a label without a name stands for itself."""
-    labels = probe.labels.tolist()
-    return tuple(classes[label] if label < len(classes) else str(label) for label in labels)
+    names = []
+    for label in probe.labels.tolist():
+        name = classes[label] if label < len(classes) else str(label)
+        names.append(name)
+    return tuple(names)
 
 
 def _columns_of(name: str, columns: Sequence[str], categories: dict[str, str]) -> tuple[int, ...]:
@@ -123,4 +128,5 @@ def _shared_names(
 
 
 def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMES]) + (" ..." if len(names) > MOST_NAMES else "")
+    shown = ", ".join(names[:MOST_NAMES])
+    return f"{shown} ..." if len(names) > MOST_NAMES else shown

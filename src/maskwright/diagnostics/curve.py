@@ -12,13 +12,13 @@ from torch import Tensor
 
 from maskwright.diagnostics.findings import Findings, number_to_json
 from maskwright.diagnostics.interval_charts import interval_line
-from maskwright.evaluation.metrics import Interval, bootstrap, bootstrap_interval
+from maskwright.evaluation.division import divide_or_nan
+from maskwright.evaluation.metrics import NO_INTERVAL, Interval, bootstrap, bootstrap_interval
 from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.visual.charts import Panel, line_chart
 
 CLEAN = "clean"
 # The area of a curve that begins at chance.
-NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -86,22 +86,23 @@ def judge_curve(
     """Add the area under a curve of right answers (S, n), clean first, to its accuracies."""
     if float(correct[0].double().mean()) <= chance:
         note = "Clean accuracy is not above chance, so an area has no meaning."
-        return AccuracyCurve(accuracies, chance, NOTHING, (note,))
+        return AccuracyCurve(accuracies, chance, NO_INTERVAL, (note,))
     answers = correct.double().numpy()
 
     def area(counts: np.ndarray) -> np.ndarray:
         # (R, n) counts of draws @ (n, S) answers -> (R, S) accuracies of each draw
-        return relative_area(counts @ answers.T / answers.shape[1], chance)
+        accuracy = counts @ answers.T / answers.shape[1]
+        return relative_area(accuracy, chance)
 
-    return AccuracyCurve(accuracies, chance, bootstrap(area, answers.shape[1], seed))
+    interval = bootstrap(area, answers.shape[1], seed)
+    return AccuracyCurve(accuracies, chance, interval)
 
 
 def relative_area(accuracy: np.ndarray, chance: float) -> np.ndarray:
     """Give the mean height (R,) of curves (R, S), with clean (the first) at 1 and chance at 0."""
     clean = accuracy[:, :1]
     # NaN where a draw has no clean accuracy above chance: such a draw says nothing.
-    nothing = np.full(accuracy.shape, np.nan)
-    above = np.divide(accuracy - chance, clean - chance, out=nothing, where=clean > chance)
+    above = divide_or_nan(accuracy - chance, clean - chance)
     if above.shape[1] < 2:
         return above[:, 0]
     # The trapezoid rule over steps that count as evenly spaced.

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskwright.evaluation.metrics import Interval, bootstrap
+from maskwright.evaluation.division import divide_or_nan
+from maskwright.evaluation.metrics import NO_INTERVAL, Interval, bootstrap
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 from maskwright.patches.pixels import patchify
@@ -52,14 +53,11 @@ def measure_difficulty(
     flat = _sum_hidden(plain, hidden)
     # Pictures without any contrast are filled rightly by everything.
     if not flat.any():
-        nothing = float("nan")
-        return MaskDifficulty(Interval(nothing, nothing, nothing), {})
+        return MaskDifficulty(NO_INTERVAL, {})
 
     def ratio(counts: np.ndarray) -> np.ndarray:
         # (R, n) counts of draws -> (R,): sums over pictures first, then one division
-        total = counts @ flat
-        nothing = np.full(len(counts), np.nan)
-        return np.divide(counts @ copied, total, out=nothing, where=total > 0)
+        return divide_or_nan(counts @ copied, counts @ flat)
 
     shares = {}
     for distance in distances[hidden].unique().tolist():
@@ -93,15 +91,19 @@ def copy_nearest(patches_BNP: Tensor, is_masked_BN: Tensor, grid: Grid) -> tuple
     # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b for all pairs at once, without (B, N, N, P) in memory
     sizes = patches_BNP.square().mean(-1)
     products = patches_BNP @ patches_BNP.transpose(1, 2) / patches_BNP.shape[2]
+    errors = sizes[:, :, None] + sizes[:, None] - 2 * products
     # Rounding can push the difference of large numbers below 0.
-    errors = (sizes[:, :, None] + sizes[:, None] - 2 * products).clamp_min(0)
-    copied = (errors * is_near).sum(-1) / is_near.sum(-1)
+    errors = errors.clamp_min(0)
+    total = (errors * is_near).sum(-1)
+    copied = total / is_near.sum(-1)
     return copied, nearest[:, :, 0].sqrt()
 
 
 def _squared_distances(grid: Grid) -> Tensor:
     ids = torch.arange(grid.num_patches)
+    rows = ids // grid.cols
+    cols = ids % grid.cols
     # (N, 2) rows and columns -> (N, N) squared distances
-    positions = torch.stack([ids // grid.cols, ids % grid.cols], dim=1).float()
+    positions = torch.stack([rows, cols], dim=1).float()
     steps = positions[:, None] - positions[None]
     return steps.square().sum(-1)

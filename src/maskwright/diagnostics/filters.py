@@ -14,9 +14,11 @@ def blur(images: Tensor, sigma: float) -> Tensor:
     values = images.float()
     if sigma == 0:
         return values
+    height, width = images.shape[-2:]
+    down = _blur_matrix(height, sigma).to(images.device)
+    across = _blur_matrix(width, sigma).to(images.device)
     # A Gaussian is separable: (H, H) @ (B, C, H, W) @ (W, W), exact for every sigma.
-    rows, columns = (_blur_matrix(side, sigma).to(images.device) for side in images.shape[-2:])
-    return rows @ values @ columns.T
+    return down @ values @ across.T
 
 
 def radial_frequency(height: int, width: int) -> Tensor:
@@ -42,20 +44,30 @@ def keep_high(images: Tensor, cutoff: float) -> Tensor:
     Cut-off 0 changes nothing.
     """
     radius = radial_frequency(*images.shape[-2:])
+    is_high = radius > cutoff
     # Without the mean a picture would be black wherever it is below it.
-    return _filter(images, (radius > cutoff) | (radius == 0))
+    is_mean = radius == 0
+    return _filter(images, is_high | is_mean)
 
 
 def match_contrast(images: Tensor, like: Tensor) -> Tensor:
     """Stretch each image about the mean of each channel to the standard deviation of `like`."""
     mean = images.mean((2, 3), keepdim=True)
     centered = images - mean
-    reference = like.float() - like.float().mean((2, 3), keepdim=True)
-    # Over all channels together, so that colors keep their balance; (B, 1, 1, 1).
-    target = reference.square().mean((1, 2, 3), keepdim=True).sqrt()
-    current = centered.square().mean((1, 2, 3), keepdim=True).sqrt()
+    target = _deviation(like.float())
+    current = _deviation(images)
     # A flat picture stays flat.
     return mean + centered * target / current.clamp_min(1e-6)
+
+
+def _deviation(images: Tensor) -> Tensor:
+    """(B, 1, 1, 1) deviation from the mean of each channel.
+
+    Over all channels together, so that colors keep their balance.
+    """
+    centered = images - images.mean((2, 3), keepdim=True)
+    variance = centered.square().mean((1, 2, 3), keepdim=True)
+    return variance.sqrt()
 
 
 def to_bytes(images: Tensor) -> Tensor:
@@ -77,7 +89,8 @@ def _blur_matrix(side: int, sigma: float) -> Tensor:
     # Beyond four sigmas a Gaussian is below 0.04% of its peak.
     reach = max(1, round(4 * sigma))
     offsets = torch.arange(-reach, reach + 1)
-    weights = torch.exp(-0.5 * (offsets.double() / sigma).square())
+    in_sigmas = offsets.double() / sigma
+    weights = torch.exp(-0.5 * in_sigmas.square())
     # Tails fold back at the borders, as in a picture that is mirrored again and again.
     reached = torch.arange(side)[:, None] + offsets
     positions = reached % (2 * side)

@@ -83,11 +83,12 @@ def _middle(side: int) -> slice:
 
 
 def _boundary_share(masked: np.ndarray) -> float:
-    down = masked[:, 1:] != masked[:, :-1]
-    right = masked[:, :, 1:] != masked[:, :, :-1]
-    boundaries = down.sum() + right.sum()
+    # (B, rows - 1, cols) and (B, rows, cols - 1): whether a patch and the next one differ
+    differs_below = masked[:, 1:] != masked[:, :-1]
+    differs_beside = masked[:, :, 1:] != masked[:, :, :-1]
+    boundaries = differs_below.sum() + differs_beside.sum()
     # Pairs across the border of the picture do not exist and do not count.
-    pairs = down.size + right.size
+    pairs = differs_below.size + differs_beside.size
     return float(boundaries / pairs)
 
 
@@ -96,4 +97,5 @@ def _count_islands(visible: np.ndarray) -> int:
     # Neighbors lie in the same image only: the layers before and after stay empty.
     structure = np.zeros((3, 3, 3), bool)
     structure[1] = ndimage.generate_binary_structure(2, 1)
-    return int(ndimage.label(visible, structure)[1])
+    _, count = ndimage.label(visible, structure)
+    return int(count)

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
-from maskwright.diagnostics.fading import FadingCurve, judge_fading
 from maskwright.diagnostics.findings import Findings, Number
+from maskwright.diagnostics.occlusion_curve import OcclusionCurve, judge_occlusion
 from maskwright.diagnostics.removal import (
     ORDERS,
     SALIENT,
@@ -91,7 +91,7 @@ class Occlusion:
         drifts = torch.cat([part.drifts for part in parts], 2) / distance
         ratios = (0.0, *self.ratios)
         curves = {
-            name: judge_fading(correct[at], drifts[at], ratios, chance, seed)
+            name: judge_occlusion(correct[at], drifts[at], ratios, chance, seed)
             for at, name in enumerate(orders)
         }
         protocol = _protocol(occluder, probe.pooling, len(labels))
@@ -193,7 +193,7 @@ class Occluder:
 
 
 def _numbers(
-    curves: dict[str, FadingCurve], chance: float, correct: Tensor, seed: int
+    curves: dict[str, OcclusionCurve], chance: float, correct: Tensor, seed: int
 ) -> dict[str, Number]:
     """Clean accuracy and chance once, then each order."""
     first = next(iter(curves.values()))
@@ -240,7 +240,7 @@ def _protocol(occluder: Occluder, pooling: str, num_test: int) -> dict[str, Any]
     }
 
 
-def _notes(subject: Subject, how: str, curves: dict[str, FadingCurve]) -> tuple[str, ...]:
+def _notes(subject: Subject, how: str, curves: dict[str, OcclusionCurve]) -> tuple[str, ...]:
     notes = [note for curve in curves.values() for note in curve.notes]
     if not subject.has_tokens:
         painted = ", and patches are painted in the mean color" if how == "drop" else ""

@@ -17,7 +17,7 @@ from maskwright.diagnostics.interval_charts import interval_line
 from maskwright.diagnostics.spread import mean_distance
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.fixed_probe import FixedProbe
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
 from maskwright.evaluation.subject import Subject
 from maskwright.models.autoencoder import MaskedAutoencoder
@@ -159,7 +159,7 @@ class Positions:
         visible = take(patches, mask.visible_ids)
         swapped = patches.scatter(1, _wide(mask.visible_ids, patches), visible.flip(1))
         mask = mask.to(subject.device)
-        with held_still(model.to(subject.device), subject.device):
+        with evaluation_mode(model.to(subject.device), subject.device):
             here = model(values.to(subject.device), mask).values.float().cpu()
             there = model(unpatchify(swapped, subject.grid).to(subject.device), mask)
             moved = there.values.float().cpu()
@@ -181,7 +181,7 @@ def exact_features(subject: Subject, images: Tensor) -> Features:
     if subject.model is None:
         return subject.features(images)
     model = subject.model.to(subject.device)
-    with held_still(model.encode, subject.device):
+    with evaluation_mode(model.encode, subject.device):
         tokens = model.encode(subject.scale.to_model(images.to(subject.device))).float().cpu()
     return subject.pool(tokens)
 
@@ -193,7 +193,9 @@ def _describe_positions(subject: Subject) -> str:
 
 
 def _numbers(steps: dict[str, Interval], read: Shuffled, seed: int) -> dict[str, Number]:
-    numbers: dict[str, Number] = {f"accuracy {name}": value for name, value in steps.items()}
+    numbers: dict[str, Number] = {}
+    for name, value in steps.items():
+        numbers[f"accuracy {name}"] = value
     # Patch tokens alone, without the class token.
     clean = torch.cat([features.mean for features in read.clean])
     moved = torch.cat([features.mean for features in read.moved])
@@ -217,6 +219,9 @@ def _accuracy(probe: FixedProbe, parts: Sequence[Features], labels: Tensor, seed
 
 def _drift(clean: Tensor, moved: Tensor, seed: int) -> Interval:
     """Mean cosine distance (n, D) to (n, D), over that of two different pictures."""
-    cosine = (F.normalize(clean.double(), dim=1) * F.normalize(moved.double(), dim=1)).sum(1)
+    first = F.normalize(clean.double(), dim=1)
+    second = F.normalize(moved.double(), dim=1)
+    cosine = (first * second).sum(1)
     # Rounding can push a cosine above 1, and no distance is negative.
-    return bootstrap_interval((1 - cosine).clamp_min(0) / mean_distance(clean), seed)
+    distance = (1 - cosine).clamp_min(0)
+    return bootstrap_interval(distance / mean_distance(clean), seed)

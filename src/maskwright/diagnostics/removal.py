@@ -24,7 +24,7 @@ ORDERS = ("random", "block", *SALIENT)
 # Tokens left out of the encoder, or patches painted.
 WAYS = ("drop", "gray")
 
-Look = Callable[[], Tensor]
+SaliencyReader = Callable[[], Tensor]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class Removal:
         if self.order not in SALIENT:
             self._check_policy()
 
-    def masks(self, ratios: tuple[float, ...], sample_ids: Tensor, look: Look) -> list[PatchMask]:
+    def masks(
+        self, ratios: tuple[float, ...], sample_ids: Tensor, look: SaliencyReader
+    ) -> list[PatchMask]:
         """One mask per ratio, each hiding what the smaller ones hide.
 
         sample_ids: (B,) numbers of the pictures, so that batch mates change nothing.
@@ -59,7 +61,7 @@ class Removal:
             masks.append(split(scores, count, rng=self._rng(sample_ids, "split")))
         return masks
 
-    def _scores(self, ratio: float, sample_ids: Tensor, look: Look) -> Tensor:
+    def _scores(self, ratio: float, sample_ids: Tensor, look: SaliencyReader) -> Tensor:
         if self.order in SALIENT:
             return look() if self.order == "salient-first" else -look()
         # Policies that place shapes are scored for the largest share, and smaller ones take a part.

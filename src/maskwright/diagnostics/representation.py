@@ -17,7 +17,7 @@ from maskwright.diagnostics.findings import Findings, Number, number_to_json
 from maskwright.diagnostics.interval_charts import interval_line
 from maskwright.diagnostics.spread import measure_shape
 from maskwright.evaluation.features import Labeled
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.knn import KnnSettings, measure_knn
 from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.models.attention_map import tokens_by_layer
@@ -136,11 +136,12 @@ def _layers(subject: Subject, images: Tensor) -> Iterator[tuple[str, Tensor]]:
         return
     encoder = subject.encoder.encoder
     names = ["patches", *map(str, range(1, len(encoder.blocks) + 1)), "norm"]
-    with held_still(encoder, subject.device, subject.precision):
+    with evaluation_mode(encoder, subject.device, subject.precision):
         layers = tokens_by_layer(encoder, subject.patches(images))
         for name, tokens in zip(names, layers, strict=True):
-            # (B, prefix + N, D) -> (B, D), layer by layer, so that one is in memory at a time
-            yield name, tokens[:, subject.num_prefix :].float().mean(1).cpu()
+            # Layer by layer, so that one is in memory at a time.
+            of_patches = tokens[:, subject.num_prefix :].float()  # (B, N, D)
+            yield name, of_patches.mean(1).cpu()
 
 
 def _view_features(
@@ -154,11 +155,16 @@ def _view_features(
         # Crops depend on the number of the picture, so all subjects see the same.
         ids = torch.arange(first, first + len(batch.images))
         first += len(ids)
-        heights, widths = (torch.full((len(ids),), side) for side in batch.images.shape[-2:])
-        boxes = augment.draw(heights, widths, seed=seed, epoch=number, sample_ids=ids).to_list()
-        views = [
-            box.apply(image, subject.image_size)
-            for box, image in zip(boxes, batch.images, strict=True)
-        ]
-        parts.append(subject.features(torch.stack(views)).mean)
+        height, width = batch.images.shape[-2:]
+        boxes = augment.draw(
+            torch.full_like(ids, height),
+            torch.full_like(ids, width),
+            seed=seed,
+            epoch=number,
+            sample_ids=ids,
+        )
+        pairs = zip(boxes.to_list(), batch.images, strict=True)
+        views = [box.apply(image, subject.image_size) for box, image in pairs]
+        features = subject.features(torch.stack(views))
+        parts.append(features.mean)
     return torch.cat(parts)

@@ -61,12 +61,14 @@ class Restyler:
         # Blurred first: what is left of the picture's own texture would stay where it is.
         begun = blur(recolor(content, style), coarse / 2)
         grain = torch.randn(begun.shape, generator=torch_generator(self.seed, "grain"))
-        picture = (begun + 0.1 * grain).clamp(0, 1).requires_grad_(True)
+        noisy = begun + 0.1 * grain
+        picture = noisy.clamp(0, 1).requires_grad_(True)
         optimizer = torch.optim.Adam([picture], lr=self.rate)
         for _ in range(self.steps):
             optimizer.zero_grad()
-            error = self.outline * _distance([outline_of(picture, coarse)], [drawing])
-            error = error + _distance(texture_statistics(picture, bank), wanted)
+            of_outline = _distance([outline_of(picture, coarse)], [drawing])
+            of_texture = _distance(texture_statistics(picture, bank), wanted)
+            error = self.outline * of_outline + of_texture
             error.backward()
             optimizer.step()
             # Pictures have no colors outside [0, 1].
@@ -82,9 +84,11 @@ def random_filters(count: int, channels: int, seed: int) -> Tensor:
     """
     rng = torch_generator(seed, "restyling")
     bank = torch.randn(count, channels, _SIDE, _SIDE, generator=rng)
-    seen = max(1, count // 8)
-    bank[seen:] -= bank[seen:].mean((1, 2, 3), keepdim=True)
-    return bank / bank.flatten(1).norm(dim=1)[:, None, None, None]
+    num_with_mean = max(1, count // 8)
+    rest = bank[num_with_mean:]
+    rest -= rest.mean((1, 2, 3), keepdim=True)
+    norm = bank.flatten(1).norm(dim=1)  # (count,)
+    return bank / norm[:, None, None, None]
 
 
 def texture_statistics(images: Tensor, bank: Tensor) -> list[Tensor]:
@@ -96,7 +100,8 @@ def texture_statistics(images: Tensor, bank: Tensor) -> list[Tensor]:
         # Mirrored borders, so that the frame of the picture is no texture of its own.
         padded = F.pad(images, [_SIDE // 2] * 4, mode="reflect")
         responses = F.relu(F.conv2d(padded, bank)).flatten(2)  # (b, F, places)
-        statistics.append(responses @ responses.transpose(1, 2) / responses.shape[2])
+        products = responses @ responses.transpose(1, 2)  # (b, F, F)
+        statistics.append(products / responses.shape[2])
     return statistics
 
 
@@ -104,15 +109,20 @@ def outline_of(images: Tensor, coarse: int) -> Tensor:
     """The coarse drawing (b, 1, h, w): gray, shrunk, in units of its own contrast."""
     gray = F.avg_pool2d(images.mean(1, keepdim=True), coarse)
     centered = gray - gray.mean((2, 3), keepdim=True)
+    deviation = centered.std((2, 3), keepdim=True)
     # A flat picture has no drawing.
-    return centered / centered.std((2, 3), keepdim=True).clamp_min(1e-3)
+    return centered / deviation.clamp_min(1e-3)
 
 
 def recolor(content: Tensor, style: Tensor) -> Tensor:
     """The content with mean and deviation of each of the style's channels, in [0, 1]."""
-    centered = content - content.mean((2, 3), keepdim=True)
-    scaled = centered / content.std((2, 3), keepdim=True).clamp_min(1e-3)
-    matched = scaled * style.std((2, 3), keepdim=True) + style.mean((2, 3), keepdim=True)
+    # (b, C, 1, 1) each
+    mean = content.mean((2, 3), keepdim=True)
+    deviation = content.std((2, 3), keepdim=True)
+    mean_of_style = style.mean((2, 3), keepdim=True)
+    deviation_of_style = style.std((2, 3), keepdim=True)
+    scaled = (content - mean) / deviation.clamp_min(1e-3)
+    matched = scaled * deviation_of_style + mean_of_style
     return matched.clamp(0, 1)
 
 
@@ -123,6 +133,8 @@ def _distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
     """
     total = ours[0].new_zeros(())
     for mine, other in zip(ours, theirs, strict=True):
-        size = other.flatten(1).square().mean(1).clamp_min(1e-8)
-        total = total + ((mine - other).flatten(1).square().mean(1) / size).sum()
+        size = other.flatten(1).square().mean(1)  # (b,)
+        distance = (mine - other).flatten(1).square().mean(1)
+        shares = distance / size.clamp_min(1e-8)
+        total = total + shares.sum()
     return total

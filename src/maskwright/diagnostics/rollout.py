@@ -12,6 +12,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from maskwright.evaluation.division import divide_or_nan
 from maskwright.models.attention_map import attention_by_layer
 from maskwright.models.encoder import Encoder
 from maskwright.patches.grid import Grid
@@ -127,18 +128,20 @@ def rank_agreement(first: Tensor, second: Tensor, is_seen: Tensor) -> Tensor:
     Raises MaskwrightError unless each row has the same number of seen patches, at least 2.
     """
     seen = is_seen.sum(1)
-    if int(seen.min()) != int(seen.max()) or int(seen.min()) < 2:
+    fewest = int(seen.min())
+    most = int(seen.max())
+    if fewest != most or fewest < 2:
         raise MaskwrightError(
             "Rank agreement needs the same number of patches in each row, at least 2; got"
             f" {seen.tolist()[:8]}."
         )
-    left, right = _centered_ranks(first, is_seen), _centered_ranks(second, is_seen)
+    left = _centered_ranks(first, is_seen)
+    right = _centered_ranks(second, is_seen)
     # Pearson's correlation of ranks; a flat map has ranks of no length.
     squares = (left**2).sum(1) * (right**2).sum(1)
-    length = np.sqrt(squares)
     product = (left * right).sum(1)
-    nothing = np.full(len(product), np.nan)
-    return torch.from_numpy(np.divide(product, length, out=nothing, where=length > 0))
+    correlation = divide_or_nan(product, np.sqrt(squares))
+    return torch.from_numpy(correlation)
 
 
 def _centered_ranks(values: Tensor, is_seen: Tensor) -> np.ndarray:

@@ -28,17 +28,19 @@ def describe_maps(maps: RolloutMaps, whole: RolloutMaps) -> Tensor:
 
     whole: the maps of the whole pictures, from which centers move and with which maps agree.
     """
-    centers = maps.centers()
+    centers = maps.centers()  # (B, 2)
+    moved = centers - whole.centers()
     # (B, N) -> (B,): the mean over patches that are seen
-    own = maps.own_evenness.masked_fill(~maps.is_seen, 0).sum(1) / maps.is_seen.sum(1)
+    of_seen = maps.own_evenness.masked_fill(~maps.is_seen, 0)
+    own_evenness = of_seen.sum(1) / maps.is_seen.sum(1)
     columns = [
         maps.entropy(),
         maps.evenness(),
         centers[:, 0],
         centers[:, 1],
-        (centers - whole.centers()).norm(dim=1),
+        moved.norm(dim=1),
         rank_agreement(maps.values, whole.values, maps.is_seen),
-        own,
+        own_evenness,
     ]
     return torch.stack(columns, dim=1).double()
 

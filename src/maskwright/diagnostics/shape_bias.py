@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskwright.evaluation.metrics import Interval, bootstrap
+from maskwright.evaluation.division import divide_or_nan
+from maskwright.evaluation.metrics import NO_INTERVAL, Interval, bootstrap
 
 POOLS = ("max", "mean")
 # Where nothing was decided there is no bias, and no zero either.
-NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,10 @@ def bias_difference(ours: str, theirs: str, seed: int = 0) -> Interval:
 
     ours, theirs: a mark for each picture, s by shape, t by texture, - by neither.
     """
-    mine, other = np.array(list(ours)), np.array(list(theirs))
-    if not (mine != "-").any() or not (other != "-").any():
-        return NOTHING
+    mine = np.array(list(ours))
+    other = np.array(list(theirs))
+    if (mine == "-").all() or (other == "-").all():
+        return NO_INTERVAL
 
     def statistic(counts: np.ndarray) -> np.ndarray:
         # (R, n) counts -> (R,) differences: each draw takes the same pictures for both.
@@ -98,7 +99,7 @@ def bias_difference(ours: str, theirs: str, seed: int = 0) -> Interval:
 
 def _bias(is_shape: np.ndarray, is_texture: np.ndarray, seed: int) -> Interval:
     if not (is_shape + is_texture).any():
-        return NOTHING
+        return NO_INTERVAL
 
     def bias(counts: np.ndarray) -> np.ndarray:
         return _bias_of_counts(counts, is_shape, is_texture)
@@ -111,8 +112,7 @@ def _bias_of_counts(counts: np.ndarray, is_shape: np.ndarray, is_texture: np.nda
     # (R, n) @ (n,) -> (R,): how often each side was decided in each draw
     shape = counts @ is_shape
     decided = shape + counts @ is_texture
-    nothing = np.full(len(counts), np.nan)
-    return np.divide(shape, decided, out=nothing, where=decided > 0)
+    return divide_or_nan(shape, decided)
 
 
 def _share(values: np.ndarray, seed: int) -> Interval:

@@ -61,9 +61,10 @@ def spectrum(features: Tensor) -> Tensor:
             f"A representation is measured on at least two pictures; got {len(features)}."
         )
     # float64, because small singular values drown in the rounding of float32.
-    centered = features.double() - features.double().mean(0)
-    values = torch.linalg.svdvals(centered)
-    if values[0] <= _COLLAPSED * features.double().norm().clamp_min(1e-12):
+    exact = features.double()
+    values = torch.linalg.svdvals(exact - exact.mean(0))
+    size = exact.norm().clamp_min(1e-12)
+    if values[0] <= _COLLAPSED * size:
         raise MaskwrightError(
             "The representation has collapsed: every picture has the same features, so it has no"
             " rank."
@@ -74,13 +75,15 @@ def spectrum(features: Tensor) -> Tensor:
 def effective_rank(singular_values: Tensor) -> float:
     """The exponential of the entropy of the singular values as shares of their sum."""
     shares = singular_values / singular_values.sum()
-    return float(torch.exp(-torch.special.xlogy(shares, shares).sum()))
+    entropy = -torch.special.xlogy(shares, shares).sum()
+    return float(torch.exp(entropy))
 
 
 def participation_ratio(singular_values: Tensor) -> float:
     """How many directions share the variance, by the second moment of the spectrum."""
     variances = singular_values.square()
-    return float(variances.sum().square() / variances.square().sum())
+    total = variances.sum()
+    return float(total.square() / variances.square().sum())
 
 
 def uniformity(features: Tensor) -> float:
@@ -89,16 +92,20 @@ def uniformity(features: Tensor) -> float:
     total = 0.0
     for rows in units.split(_ROWS_AT_ONCE):
         # On the unit sphere |x - y|^2 = 2 - 2 x.y, so the exponent is 4 (x.y - 1).
-        total += float(torch.exp(4 * (rows @ units.T - 1)).sum())
+        exponents = 4 * (rows @ units.T - 1)
+        total += float(torch.exp(exponents).sum())
     # Each picture with itself gives exp(0) = 1 and is no pair.
-    pairs = len(units) * (len(units) - 1)
-    return float(torch.tensor((total - len(units)) / pairs, dtype=torch.float64).log())
+    count = len(units)
+    mean = (total - count) / (count * (count - 1))
+    return float(torch.tensor(mean, dtype=torch.float64).log())
 
 
 def alignment(first_view: Tensor, second_view: Tensor) -> float:
     """The mean of |x - x'|^2 over two views of each picture, features on the unit sphere."""
-    first, second = (F.normalize(view.double(), dim=1) for view in (first_view, second_view))
-    return float((first - second).square().sum(1).mean())
+    first = F.normalize(first_view.double(), dim=1)
+    second = F.normalize(second_view.double(), dim=1)
+    squared = (first - second).square().sum(1)  # (n,)
+    return float(squared.mean())
 
 
 def mean_distance(features: Tensor) -> float:
@@ -106,5 +113,6 @@ def mean_distance(features: Tensor) -> float:
     units = F.normalize(features.double(), dim=1)
     count = len(units)
     # The squared norm of the sum holds every pair twice and each picture with itself once.
-    cosine = float((units.sum(0).square().sum() - count) / (count * (count - 1)))
-    return max(1e-12, 1 - cosine)
+    squared_norm = units.sum(0).square().sum()
+    cosine = (squared_norm - count) / (count * (count - 1))
+    return max(1e-12, 1 - float(cosine))

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from maskwright.data.store.splits import spread
-from maskwright.diagnostics.curve import NOTHING, guessing_accuracy
+from maskwright.diagnostics.curve import guessing_accuracy
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings, Number
 from maskwright.diagnostics.interval_charts import interval_bars
 from maskwright.diagnostics.restyling import Restyler
-from maskwright.evaluation.metrics import Interval, bootstrap_interval
+from maskwright.evaluation.metrics import NO_INTERVAL, Interval, bootstrap_interval
 from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.checks import check_at_least, check_number
 from maskwright.support.errors import MaskwrightError
@@ -29,6 +29,8 @@ CONTROL = (
     " each. An encoder that reads texture loses more; one that knows nothing has nothing to lose."
 )
 GROUPS = ("clean", "stylized", "style's class")
+# Names of classes that a message lists.
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -161,13 +163,17 @@ def check_classes(stylized: Sequence[str], classes: Sequence[str], place: str) -
     """
     foreign = [name for name in stylized if name not in set(classes)]
     if foreign or not stylized:
-        shown = ", ".join(foreign[:5]) + (" ..." if len(foreign) > 5 else "")
         raise MaskwrightError(
             f"The classes of the stylized pictures in '{place}' are not those of the clean ones:"
-            f" {shown or 'it has none'}; the clean pictures have {', '.join(classes[:5])}"
-            f"{' ...' if len(classes) > 5 else ''}. Stylized pictures lie in a folder per class,"
-            " under the same names."
+            f" {_few(foreign) or 'it has none'}; the clean pictures have {_few(classes)}. Stylized"
+            " pictures lie in a folder per class, under the same names."
         )
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first names, with dots where there are more."""
+    shown = ", ".join(names[:_MOST_NAMED])
+    return f"{shown} ..." if len(names) > _MOST_NAMED else shown
 
 
 def pair_by_name(clean: Sequence[str], stylized: Sequence[str]) -> list[tuple[int, int]]:
@@ -185,10 +191,12 @@ def other_classes(labels: Tensor, seed: int) -> Tensor:
     order = torch.randperm(count, generator=torch_generator(seed, "restyled"))
     # (n, n) candidates in that order; the first of another class is taken, begun at each picture's
     # own turn so that no style serves all.
-    turns = (torch.arange(count)[:, None] + torch.arange(1, count + 1)) % count
-    candidates = order[turns]
+    starts = torch.arange(count)[:, None]
+    steps = torch.arange(1, count + 1)
+    candidates = order[(starts + steps) % count]
     differs = labels[candidates] != labels[:, None]
-    return candidates.gather(1, differs.int().argmax(1, keepdim=True))[:, 0]
+    first = differs.int().argmax(1, keepdim=True)  # (n, 1)
+    return candidates.gather(1, first)[:, 0]
 
 
 def _name_of(key: str) -> tuple[str, str]:
@@ -206,7 +214,7 @@ def _findings(
     bars = {
         group: value.to_dict()
         for group in GROUPS
-        if isinstance(value := numbers.get(group, NOTHING), Interval)
+        if isinstance(value := numbers.get(group, NO_INTERVAL), Interval)
     }
     return Findings(
         diagnostic=name,

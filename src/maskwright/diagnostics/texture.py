@@ -182,14 +182,19 @@ def _contrast(subjects: Sequence[Rescaled], signs: Sequence[float], seed: int) -
     The pictures of each set are drawn by themselves, and for all subjects together.
     """
     pairs = list(zip(signs, subjects, strict=True))
-    textures = torch.stack([sign * subject.textures for sign, subject in pairs]).sum(0)
-    objects = torch.stack([sign * subject.objects for sign, subject in pairs]).sum(0)
+    signed_textures = [sign * subject.textures for sign, subject in pairs]
+    signed_objects = [sign * subject.objects for sign, subject in pairs]
+    textures = torch.stack(signed_textures).sum(0)
+    objects = torch.stack(signed_objects).sum(0)
     first = len(textures)
 
     def statistic(counts: np.ndarray) -> np.ndarray:
         # Both sets are drawn in one row of counts, textures first.
-        ours, others = counts[:, :first], counts[:, first:]
-        return ours @ textures.numpy() / ours.sum(1) - others @ objects.numpy() / others.sum(1)
+        of_textures = counts[:, :first]
+        of_objects = counts[:, first:]
+        mean_of_textures = of_textures @ textures.numpy() / of_textures.sum(1)
+        mean_of_objects = of_objects @ objects.numpy() / of_objects.sum(1)
+        return mean_of_textures - mean_of_objects
 
     return bootstrap(statistic, first + len(objects), seed)
 
@@ -206,12 +211,12 @@ def _leads(finding: Findings, references: Sequence[Findings], seed: int) -> dict
 
 def _sentences(findings: Sequence[Findings]) -> list[str]:
     """Each lead in words."""
-    return [
-        f"{finding.subject}: {name} {format_number(value)}."
-        for finding in findings
-        for name, value in finding.numbers.items()
-        if name.startswith("lead over")
-    ]
+    sentences = []
+    for finding in findings:
+        for name, value in finding.numbers.items():
+            if name.startswith("lead over"):
+                sentences.append(f"{finding.subject}: {name} {format_number(value)}.")
+    return sentences
 
 
 def _format(value: Number) -> str:

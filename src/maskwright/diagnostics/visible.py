@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from maskwright.evaluation.features import Features
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.subject import Subject
 from maskwright.models.attention_map import attention_map
 from maskwright.patches.mask import PatchMask
@@ -16,7 +16,7 @@ def visible_features(subject: Subject, images: Tensor, mask: PatchMask) -> Featu
     encoder = subject.encoder.encoder
     ids = mask.visible_ids.to(subject.device)
     # The encoder never gets the masked patches, as in its pretraining.
-    with held_still(encoder, subject.device, subject.precision):
+    with evaluation_mode(encoder, subject.device, subject.precision):
         tokens = encoder(subject.patches(images), ids).float().cpu()
     return subject.pool(tokens)
 
@@ -24,5 +24,5 @@ def visible_features(subject: Subject, images: Tensor, mask: PatchMask) -> Featu
 def own_attention(subject: Subject, images: Tensor) -> Tensor:
     """(B, N) attention of the last block to each patch of uint8 images, mean over heads."""
     encoder = subject.encoder.encoder
-    with held_still(encoder, subject.device, subject.precision):
+    with evaluation_mode(encoder, subject.device, subject.precision):
         return attention_map(encoder, subject.patches(images)).float().cpu()

@@ -53,10 +53,14 @@ def measure_agreement(first: Tensor, second: Tensor) -> Agreement:
         )
     first, second = _standardize_together(first, second)
     # (n, n) cosines: row i is the first crop of picture i, column j the second of picture j
-    cosines = F.normalize(first, dim=1) @ F.normalize(second, dim=1).T
+    rows = F.normalize(first, dim=1)
+    columns = F.normalize(second, dim=1)
+    cosines = rows @ columns.T
     own = torch.arange(len(first))
-    forth, back = cosines.argmax(1) == own, cosines.argmax(0) == own
-    return Agreement((forth.double() + back.double()) / 2)
+    forth = cosines.argmax(1) == own
+    back = cosines.argmax(0) == own
+    found = forth.double() + back.double()
+    return Agreement(found / 2)
 
 
 def nearest_pictures(features: Tensor, count: int) -> Tensor:
@@ -73,8 +77,11 @@ def _standardize_together(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor
     """Mean 0 and deviation 1 of each feature over both: the part that all pictures share says
     nothing about which is which.
     """
-    both = torch.cat([first, second]).double()
-    mean, deviation = both.mean(0), both.std(0, correction=0)
-    is_alive = deviation > _LEAST_DEVIATION
-    scale = torch.where(is_alive, deviation, torch.inf)
-    return (first.double() - mean) / scale, (second.double() - mean) / scale
+    first, second = first.double(), second.double()
+    both = torch.cat([first, second])
+    mean = both.mean(0)
+    deviation = both.std(0, correction=0)
+    varies = deviation > _LEAST_DEVIATION
+    # Divided by infinity, a feature that never varies becomes 0.
+    scale = torch.where(varies, deviation, torch.inf)
+    return (first - mean) / scale, (second - mean) / scale

@@ -32,15 +32,16 @@ def complementary_masks(grid: Grid, ratio: float, rounds: int, seed: int) -> Ite
     ratio: the share that each mask hides, rounded so that the parts are equal.
     rounds: how often the picture is cut into parts anew.
     """
-    parts = min(max(2, round(1 / (1 - ratio))), grid.num_patches)
+    # At least two, so that every patch is hidden once.
+    parts = max(2, round(1 / (1 - ratio)))
+    parts = min(parts, grid.num_patches)
     count = grid.num_patches // parts
     for turn in range(rounds):
-        order = torch.randperm(
-            grid.num_patches, generator=torch_generator(seed, "complementary", turn)
-        )
-        for part in range(parts):
+        generator = torch_generator(seed, "complementary", turn)
+        order = torch.randperm(grid.num_patches, generator=generator)
+        for visible in order.split(count)[:parts]:
             is_masked = torch.ones(grid.num_patches, dtype=torch.bool)
-            is_masked[order[part * count : (part + 1) * count]] = False
+            is_masked[visible] = False
             yield is_masked
 
 
@@ -58,12 +59,15 @@ def reconstruction_errors(
     total = torch.zeros(len(images), *images.shape[2:], device=images.device)
     times = torch.zeros(model.grid.num_patches)
     for mask in masks:
-        here = PatchMask.from_is_masked(mask.expand(len(images), -1)).to(images.device)
+        of_batch = mask.expand(len(images), -1)  # (B, N)
+        here = PatchMask.from_is_masked(of_batch).to(images.device)
         prediction = model(images, here)
-        errors = (prediction.values.float() - prediction.targets()).square()  # (B, K, P)
-        # Visible patches have no error: (B, K, P) -> (B, N, P) -> (B, C, H, W) -> (B, H, W)
+        away = prediction.values.float() - prediction.targets()  # (B, K, P)
+        errors = away.square()
+        # Visible patches have no error.
         blank = torch.zeros_like(prediction.patches, dtype=errors.dtype)
-        total += unpatchify(put(blank, here.predicted_ids, errors), model.grid).mean(1)
+        of_patches = put(blank, here.predicted_ids, errors)  # (B, N, P)
+        total += unpatchify(of_patches, model.grid).mean(1)  # (B, H, W)
         times += mask
     # (N,) -> (H, W): each pixel was hidden as often as its patch
     hidden = times.view(1, 1, model.grid.rows, model.grid.cols)
@@ -78,8 +82,10 @@ def smooth(maps: Tensor, sigma: float) -> Tensor:
     weights = torch.exp(-steps.square() / (2 * sigma**2))
     weights = weights / weights.sum()
     padded = F.pad(maps[:, None], (reach, reach, reach, reach), mode="replicate")
-    along = F.conv2d(padded, weights.view(1, 1, 1, -1))
-    return F.conv2d(along, weights.view(1, 1, -1, 1))[:, 0]
+    # A Gaussian is separable: along rows, then along columns.
+    along_rows = F.conv2d(padded, weights.view(1, 1, 1, -1))
+    blurred = F.conv2d(along_rows, weights.view(1, 1, -1, 1))  # (B, 1, H, W)
+    return blurred[:, 0]
 
 
 @dataclass
@@ -105,10 +111,13 @@ class PlaceStatistics:
         """How many deviations (B, H, W) errors lie above the mean of their place."""
         mean = torch.as_tensor(self.total) / self.count
         variance = torch.as_tensor(self.squares) / self.count - mean.square()
+        # Rounding may take a variance of 0 below it.
+        variance = variance.clamp_min(0)
         # Few pictures know the deviation of one place badly: the mean over places steadies it.
-        steadied = (variance.clamp_min(0) + variance.clamp_min(0).mean()) / 2
+        steadied = (variance + variance.mean()) / 2
         deviation = steadied.sqrt().clamp_min(_LEAST_DEVIATION)
-        return ((maps.double().cpu() - mean) / deviation).float()
+        above = maps.double().cpu() - mean
+        return (above / deviation).float()
 
 
 def top_mean(maps: Tensor, share: float = TOP_SHARE) -> Tensor:

@@ -78,8 +78,9 @@ class Answers:
         rows = torch.searchsorted(labels, self.truth)
         columns = torch.searchsorted(labels, self.predicted)
         # Each pair of row and column is one number, so a single count gives the matrix.
-        cells = rows * len(labels) + columns
-        return torch.bincount(cells, minlength=len(labels) ** 2).view(len(labels), len(labels))
+        count = len(labels)
+        cells = rows * count + columns
+        return torch.bincount(cells, minlength=count**2).view(count, count)
 
     def per_class(self) -> list[dict[str, Any]]:
         """Label, number of test images and share right of each class in the test images."""
@@ -87,7 +88,8 @@ class Answers:
         # (n,) answers -> (K,) right answers of each class
         rights = torch.zeros(len(labels), dtype=torch.float64)
         rights.index_add_(0, class_of, self.correct.double())
-        rows = zip(labels.tolist(), counts.tolist(), (rights / counts).tolist(), strict=True)
+        shares = rights / counts
+        rows = zip(labels.tolist(), counts.tolist(), shares.tolist(), strict=True)
         return [{"label": label, "n": count, "top1": share} for label, count, share in rows]
 
 
@@ -143,6 +145,8 @@ def judge_answers(
 def ranks_of_truth(scores: Tensor, classes: Tensor, truth: Tensor) -> Tensor:
     """The rank (n,) of each true label by falling score, 0 = first; K when no class has it."""
     # (n, K) labels from best to worst; a stable sort keeps the smaller label first among equals
-    ordered = classes[torch.argsort(scores, dim=1, descending=True, stable=True)]
+    order = torch.argsort(scores, dim=1, descending=True, stable=True)
+    ordered = classes[order]
     is_truth = ordered == truth[:, None]
-    return torch.where(is_truth.any(1), is_truth.int().argmax(1), len(classes))
+    rank = is_truth.int().argmax(1)
+    return torch.where(is_truth.any(1), rank, len(classes))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from maskwright.data.store.stratified import hold_out_of_each_class
 from maskwright.evaluation.answers import Answers, judge_answers
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.gradient_probe import NormalizedLinear, Rate
 from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError
@@ -195,7 +195,7 @@ class AttentiveTrainer:
 
     def score(self, head: AttentiveHead, tokens: TokenSet, ids: Tensor) -> Tensor:
         """Class scores (n, K) of some images, on the CPU."""
-        with held_still(head, head.queries.device):
+        with evaluation_mode(head, head.queries.device):
             parts = ids.split(self.settings.batch)
             return torch.cat([head(tokens.of(part)).float().cpu() for part in parts])
 

@@ -36,11 +36,11 @@ def bradley_terry(votes: Votes, count: int, level: float = 0.95) -> list[Interva
     wins = _count_wins(votes, count)
     scores = _fit(wins)
     errors = _errors(votes, wins, scores)
-    reach = float(norm.ppf((1 + level) / 2)) * errors
-    return [
-        Interval(float(score), float(score - half), float(score + half))
-        for score, half in zip(scores, reach, strict=True)
-    ]
+    z = float(norm.ppf((1 + level) / 2))
+    lows = scores - z * errors
+    highs = scores + z * errors
+    ends = zip(scores.tolist(), lows.tolist(), highs.tolist(), strict=True)
+    return [Interval(score, low, high) for score, low, high in ends]
 
 
 def predicted_rates(scores: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -66,7 +66,8 @@ def _fit(wins: np.ndarray) -> np.ndarray:
         likelihood = wins * log_expit(gap)
         # What the model expects against what was counted, a row per method.
         expected = (wins + wins.T) * expit(gap)
-        return -float(likelihood.sum()), (expected - wins).sum(1)
+        slope = (expected - wins).sum(1)
+        return -float(likelihood.sum()), slope
 
     found = minimize(loss, np.zeros(len(wins)), jac=True, method="BFGS")
     return found.x - found.x.mean()
@@ -90,4 +91,5 @@ def _errors(votes: Votes, wins: np.ndarray, scores: np.ndarray) -> np.ndarray:
     # Corrected for few pictures, as a variance is.
     correction = clusters / max(1, clusters - 1)
     robust = np.square(moved).sum(0) * correction
-    return np.sqrt(np.maximum(np.diag(covariance), robust))
+    variance = np.maximum(np.diag(covariance), robust)
+    return np.sqrt(variance)

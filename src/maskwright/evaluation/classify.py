@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from maskwright.evaluation.features import ImageBatch
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.patches.pixels import PixelScale
 
 
@@ -27,7 +27,7 @@ def answer_all(
     """
     scores = []
     # Held still, dropout and stochastic depth are off and nothing is left to chance.
-    with held_still(classify, device, precision):
+    with evaluation_mode(classify, device, precision):
         for batch in batches:
             images = scale.to_model(batch.images.to(device))
             scores.append(classify(images).float().cpu())

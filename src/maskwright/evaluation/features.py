@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError, unknown_name
 
@@ -145,7 +145,7 @@ def extract_features(
     Raises MaskwrightError when there are no images.
     """
     firsts, means, labels = [], [], []
-    with held_still(encode, device, precision):
+    with evaluation_mode(encode, device, precision):
         for batch in batches:
             images = scale.to_model(batch.images.to(device, non_blocking=True))
             tokens = encode(images).float()

@@ -95,7 +95,9 @@ def read_shots(shots: str) -> tuple[float | None, int | None]:
         raise MaskwrightError(
             f"Shots are a share such as 1% or a number per class such as 5; got '{shots}'."
         ) from error
-    if (share is not None and not 0 < share <= 1) or (count is not None and count < 1):
+    is_share = share is not None and 0 < share <= 1
+    is_count = count is not None and count >= 1
+    if not is_share and not is_count:
         raise MaskwrightError(f"Shots are above 0 and at most 100%; got '{shots}'.")
     return share, count
 
@@ -106,7 +108,8 @@ def draw_shots(labels: Tensor, shots: str, seed: int, draw: int) -> Tensor:
     A class with fewer images than that is taken whole.
     """
     share, count = read_shots(shots)
-    order = torch.randperm(len(labels), generator=torch_generator(seed, "few shots", shots, draw))
+    generator = torch_generator(seed, "few shots", shots, draw)
+    order = torch.randperm(len(labels), generator=generator)
     _, class_of, sizes = labels[order].unique(return_inverse=True, return_counts=True)
     if count is not None:
         quota = torch.full_like(sizes, count)
@@ -115,8 +118,9 @@ def draw_shots(labels: Tensor, shots: str, seed: int, draw: int) -> Tensor:
 
     # Sorted by class, the images of each class stand in random order, and its first are drawn.
     by_class = torch.argsort(class_of, stable=True)
-    starts = (sizes.cumsum(0) - sizes)[class_of[by_class]]
-    rank = torch.arange(len(labels)) - starts
+    sorted_class = class_of[by_class]
+    starts = sizes.cumsum(0) - sizes  # (K,)
+    rank = torch.arange(len(labels)) - starts[sorted_class]
     is_drawn = torch.zeros(len(labels), dtype=torch.bool)
-    is_drawn[order[by_class]] = rank < quota[class_of[by_class]]
+    is_drawn[order[by_class]] = rank < quota[sorted_class]
     return is_drawn

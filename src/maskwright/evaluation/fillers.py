@@ -36,7 +36,9 @@ def fill_trivially(pictures: Tensor, is_hidden: Tensor) -> dict[str, Tensor]:
 def fill_with_mean(pictures: Tensor, is_hidden: Tensor) -> Tensor:
     """Fill each hole with the mean color of the picture's visible pixels."""
     is_known = (~is_hidden).float()
-    mean = (pictures * is_known).sum((2, 3), keepdim=True) / is_known.sum((2, 3), keepdim=True)
+    total = (pictures * is_known).sum((2, 3), keepdim=True)  # (B, C, 1, 1)
+    count = is_known.sum((2, 3), keepdim=True)
+    mean = total / count
     return torch.where(is_hidden, mean, pictures)
 
 
@@ -44,7 +46,8 @@ def _telea(cv2: ModuleType, pictures: Tensor, is_hidden: Tensor) -> Tensor:
     # Blanked first, because OpenCV gets the whole picture and hidden pixels must not reach it.
     blanked = torch.where(is_hidden, 0.0, pictures)
     # (B, C, H, W) in [0, 1] -> (B, H, W, C) bytes, as OpenCV takes them
-    images = (blanked.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    levels = blanked.clamp(0, 1) * 255
+    images = levels.round().byte().permute(0, 2, 3, 1).cpu().numpy()
     holes = is_hidden[:, 0].byte().cpu().numpy() * 255
     filled = []
     for image, hole in zip(images, holes, strict=True):

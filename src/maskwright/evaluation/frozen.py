@@ -14,7 +14,7 @@ from maskwright.support.environment import pick_precision
 
 
 @contextmanager
-def held_still(
+def evaluation_mode(
     call: Callable[..., Any], device: torch.device, precision: torch.dtype = torch.float32
 ) -> Iterator[None]:
     """Run a block without gradients and with the module behind `call` in evaluation mode, each

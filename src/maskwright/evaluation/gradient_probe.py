@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from maskwright.evaluation.features import Labeled
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.support.seeding import torch_generator
 
 Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
@@ -93,5 +93,5 @@ def shuffled(features: Labeled, batch_size: int, seed: int) -> Batches:
 
 def score(head: nn.Module, values: Tensor, chunk: int = 4096) -> Tensor:
     """Class scores (n, K) on the CPU of a trained head, in evaluation mode."""
-    with held_still(head, values.device):
+    with evaluation_mode(head, values.device):
         return torch.cat([head(part).float().cpu() for part in values.split(chunk)])

@@ -140,7 +140,8 @@ def count_votes(
             cosine[rows, rows + start] = -torch.inf
         near = _nearest(cosine, settings.k)
         # Minus 1 scales all weights by exp(-1 / temperature): no order changes, nothing overflows.
-        weight = torch.exp((cosine.gather(1, near).double() - 1) / settings.temperature)
+        similarity = cosine.gather(1, near).double() - 1
+        weight = torch.exp(similarity / settings.temperature)
         votes[start : start + chunk].scatter_add_(1, class_of[near], weight)
     return votes, classes
 
@@ -157,7 +158,9 @@ def _nearest(cosine: Tensor, k: int) -> Tensor:
     values, ids = cosine.topk(k, dim=1)
     # topk alone promises nothing about ties, so rows with a tie at the edge are sorted in full.
     edge = values[:, -1:]
-    tied = ((cosine >= edge).sum(1) > k).nonzero()[:, 0]
+    num_at_least = (cosine >= edge).sum(1)
+    (tied,) = (num_at_least > k).nonzero(as_tuple=True)
     if len(tied):
-        ids[tied] = torch.argsort(cosine[tied], dim=1, descending=True, stable=True)[:, :k]
+        order = torch.argsort(cosine[tied], dim=1, descending=True, stable=True)
+        ids[tied] = order[:, :k]
     return ids

@@ -48,7 +48,8 @@ class Lars(Optimizer):
             size, steepness = weight.norm(), gradient.norm()
             share = group["trust"] * size / steepness
             # Weights or gradients of 0 have no size to be a share of; a tensor avoids waiting.
-            gradient = gradient * torch.where((size > 0) & (steepness > 0), share, 1.0)
+            is_known = (size > 0) & (steepness > 0)
+            gradient = gradient * torch.where(is_known, share, 1.0)
         state = self.state[weight]
         if "speed" in state:
             state["speed"] = state["speed"] * group["momentum"] + gradient

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from maskwright.evaluation.features import Features, ImageBatch, join_labels
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale, patchify
@@ -54,7 +54,7 @@ def extract_layers(
     prefix = model.config.num_prefix
     # without a class token any token is read, and dropped at the end
     num_class = max(1, model.config.num_class)
-    with held_still(model, device, precision):
+    with evaluation_mode(model, device, precision):
         for batch in batches:
             # L times (B, prefix + N, D) -> (L, B, D)
             by_layer = _tokens_by_layer(model, scale.to_model(batch.images.to(device)))

@@ -17,8 +17,9 @@ from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.seeding import derive_seed
 
-# 1e-6 to 1 in steps of half a decade.
-HALF_DECADES = tuple(float(f"{10 ** (power / 2):.1e}") for power in range(-12, 1))
+# 1e-6 to 1 in steps of half a decade, each rounded to two digits.
+_HALF_POWERS = [10 ** (power / 2) for power in range(-12, 1)]
+HALF_DECADES = tuple(float(f"{penalty:.1e}") for penalty in _HALF_POWERS)
 # So many penalties around the aim are tried again on all images.
 FEW_PENALTIES = 5
 
@@ -111,8 +112,12 @@ def tune(
     # The best penalty of a mean loss falls about as 1 / images, so all images need a smaller one.
     best = best_attempt(first)
     aim = best.penalty * int(rows.sum()) / len(labels)
-    by_distance = sorted(settings.penalties, key=lambda penalty: abs(math.log(penalty / aim)))
-    near = tuple(sorted(by_distance[:FEW_PENALTIES]))
+
+    def distance(penalty: float) -> float:
+        return abs(math.log(penalty / aim))
+
+    nearest_first = sorted(settings.penalties, key=distance)
+    near = tuple(sorted(nearest_first[:FEW_PENALTIES]))
     fine = replace(settings, penalties=near)
     return first + try_settings(train, (best.pooling,), fine, seed)
 
@@ -185,9 +190,16 @@ def _measure_attempts(
     attempts = []
     # (L, n, K) scores, one (n, K) for each penalty
     for penalty, scores in zip(penalties, fitted.scores(tested.values), strict=True):
-        accuracy = float((scores.argmax(1) == truth).double().mean())
-        entropy = F.cross_entropy(scores.double(), truth).item()
-        attempts.append(Attempt(pooling, penalty, accuracy, entropy, num_fit))
+        is_right = scores.argmax(1) == truth
+        entropy = F.cross_entropy(scores.double(), truth)
+        attempt = Attempt(
+            pooling=pooling,
+            penalty=penalty,
+            accuracy=float(is_right.double().mean()),
+            cross_entropy=entropy.item(),
+            num_fit=num_fit,
+        )
+        attempts.append(attempt)
     return attempts
 
 

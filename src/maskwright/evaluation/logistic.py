@@ -58,7 +58,8 @@ def fit_logistic(
     parts = []
     for group in all_penalties.split(together):
         # (L, D): one step size for each axis under each penalty
-        scale = (0.5 * variance.clamp_min(0).float() + group[:, None]).rsqrt()
+        curvature = 0.5 * variance.clamp_min(0).float() + group[:, None]
+        scale = curvature.rsqrt()
         parts.append(_descend(rotated, classes, num_classes, group, scale, iterations))
     weight = torch.cat([part.weight for part in parts])
     bias = torch.cat([part.bias for part in parts])
@@ -93,10 +94,12 @@ def _descend(
         optimizer.zero_grad()
         weight = scale[:, :, None] * round_weight
         # (n, D) @ (D, L * K) -> (n, L * K): all penalties in one product
-        logits = rotated @ weight.permute(1, 0, 2).reshape(width, -1) + bias.reshape(-1)
+        columns = weight.permute(1, 0, 2).reshape(width, -1)
+        logits = rotated @ columns + bias.reshape(-1)
         rows = logits.view(-1, num_classes)
         entropy = F.cross_entropy(rows, targets, reduction="sum") / len(rotated)
-        loss = entropy + (penalties[:, None, None] / 2 * weight.square()).sum()
+        shrinking = penalties[:, None, None] / 2 * weight.square()  # (L, D, K)
+        loss = entropy + shrinking.sum()
         loss.backward()
         return loss
 

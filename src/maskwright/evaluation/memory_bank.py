@@ -45,7 +45,9 @@ class MemoryBank:
         flat = self.standardizer.apply(tokens.flatten(0, 1))
         rows = max(1, _DISTANCES_AT_ONCE // len(self.features))
         nearest = [torch.cdist(part, self.features).amin(1) for part in flat.split(rows)]
-        return torch.cat(nearest).view(tokens.shape[:2]) / self.features.shape[1] ** 0.5
+        distances = torch.cat(nearest).view(tokens.shape[:2])
+        width = self.features.shape[1]
+        return distances / width**0.5
 
 
 def aggregate(tokens: Tensor, grid: Grid) -> Tensor:
@@ -69,10 +71,15 @@ class Reservoir:
         """Let (n, D) rows go by."""
         luck = torch.rand(len(rows), generator=self._rng, dtype=torch.float64)
         if self._rows is not None and self._luck is not None:
-            rows, luck = torch.cat([self._rows, rows]), torch.cat([self._luck, luck])
+            rows = torch.cat([self._rows, rows])
+            luck = torch.cat([self._luck, luck])
         # Those with the largest of independent numbers are an even sample.
-        best = luck.topk(min(self._size, len(luck))).indices.sort().values
-        self._rows, self._luck = rows[best], luck[best]
+        count = min(self._size, len(luck))
+        best = luck.topk(count).indices
+        # In the order in which they came.
+        best = best.sort().values
+        self._rows = rows[best]
+        self._luck = luck[best]
 
     @property
     def rows(self) -> Tensor:
@@ -88,7 +95,8 @@ def build_bank(tokens: Iterable[Tensor], size: int, subsample: str, seed: int) -
     subsample: `random`, or `coreset`: those that leave no feature far from all (greedy k-center).
     """
     is_coreset = subsample == "coreset"
-    reservoir = Reservoir(size * (CANDIDATES_PER_PLACE if is_coreset else 1), seed)
+    per_place = CANDIDATES_PER_PLACE if is_coreset else 1
+    reservoir = Reservoir(size * per_place, seed)
     for part in tokens:
         reservoir.add(part.flatten(0, 1))
     rows = reservoir.rows
@@ -105,7 +113,8 @@ def choose_coreset(features: Tensor, size: int, seed: int) -> Tensor:
     width = features.shape[1]
     if width > _PROJECTED:
         # Distances survive a random projection (Johnson and Lindenstrauss 1984).
-        features = features @ torch.randn(width, _PROJECTED, generator=rng) / _PROJECTED**0.5
+        projection = torch.randn(width, _PROJECTED, generator=rng)
+        features = features @ projection / _PROJECTED**0.5
     chosen = [int(torch.randint(len(features), (1,), generator=rng))]
     distance = torch.full((len(features),), float("inf"))
     while len(chosen) < size:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maskwright.evaluation.division import divide_or_nan
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import derive_seed
 
@@ -47,6 +48,10 @@ class Interval:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
+NO_INTERVAL = Interval(float("nan"), float("nan"), float("nan"))
+"""A number that does not exist."""
+
+
 def masked_mse(pictures: Tensor, truth: Tensor, is_hidden: Tensor) -> Tensor:
     """Measure the mean squared error of each image over its hidden pixels alone.
 
@@ -56,8 +61,10 @@ def masked_mse(pictures: Tensor, truth: Tensor, is_hidden: Tensor) -> Tensor:
 
     Returns (B,).
     """
-    counted = is_hidden.expand_as(truth).flatten(1).float()
-    return ((pictures - truth).float().square().flatten(1) * counted).sum(1) / counted.sum(1)
+    counted = is_hidden.expand_as(truth).flatten(1).float()  # (B, C * H * W)
+    errors = (pictures - truth).float().square().flatten(1)
+    total = (errors * counted).sum(1)
+    return total / counted.sum(1)
 
 
 def psnr_of_mse(mse: Tensor) -> Tensor:
@@ -70,7 +77,8 @@ def psnr(pictures: Tensor, truth: Tensor) -> Tensor:
 
     Returns (B,) decibels, 100 at most.
     """
-    return psnr_of_mse((pictures - truth).float().square().flatten(1).mean(1))
+    errors = (pictures - truth).float().square()
+    return psnr_of_mse(errors.flatten(1).mean(1))
 
 
 def masked_psnr(pictures: Tensor, truth: Tensor, is_hidden: Tensor) -> Tensor:
@@ -161,14 +169,22 @@ def bootstrap(
     values = []
     for start in range(0, resamples, _RESAMPLES_AT_ONCE):
         rows = min(_RESAMPLES_AT_ONCE, resamples - start)
-        # Each row of draws gets numbers of its own, so that one count serves all rows.
-        picks = rng.integers(0, count, (rows, count)) + np.arange(rows)[:, None] * count
-        counts = np.bincount(picks.ravel(), minlength=rows * count).reshape(rows, count)
-        values.append(statistic(counts.astype(np.float64)))
-    low, high = np.nanquantile(np.concatenate(values), [(1 - level) / 2, (1 + level) / 2])
+        values.append(statistic(_draw_counts(rng, rows, count)))
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.nanquantile(np.concatenate(values), ends)
     # The value itself is that of all images, each drawn once.
     value = statistic(np.ones((1, count)))[0]
     return Interval(float(value), float(low), float(high), statistic, count)
+
+
+def _draw_counts(rng: np.random.Generator, rows: int, count: int) -> np.ndarray:
+    """(rows, count) how often each image is in a draw of as many, with replacement."""
+    picks = rng.integers(0, count, (rows, count))
+    # Each row gets numbers of its own, so that one count serves all rows.
+    first = np.arange(rows)[:, None] * count
+    numbers = (picks + first).ravel()
+    counts = np.bincount(numbers, minlength=rows * count)
+    return counts.reshape(rows, count).astype(np.float64)
 
 
 def auroc_of_counts(scores: np.ndarray, is_positive: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -182,17 +198,21 @@ def auroc_of_counts(scores: np.ndarray, is_positive: np.ndarray, counts: np.ndar
 
     Returns (R,), NaN where a row has one kind only.
     """
-    # Images with equal scores form a group; (R, n) counts become (R, groups).
-    _, rank = np.unique(scores, return_inverse=True)
-    order = np.argsort(rank, kind="stable")
-    starts = np.flatnonzero(np.diff(rank[order], prepend=-1))
-    positives = np.add.reduceat((counts * is_positive)[:, order], starts, axis=1)
-    negatives = np.add.reduceat((counts * ~is_positive)[:, order], starts, axis=1)
+    positives, negatives = sum_groups(scores, counts * is_positive, counts * ~is_positive)
     # Negatives below each group, and half of those that tie with it.
     below = np.cumsum(negatives, axis=1) - negatives / 2
+    outranked = (positives * below).sum(1)
     pairs = positives.sum(1) * negatives.sum(1)
-    nothing = np.full(len(pairs), np.nan)
-    return np.divide((positives * below).sum(1), pairs, out=nothing, where=pairs > 0)
+    return divide_or_nan(outranked, pairs)
+
+
+def sum_groups(scores: np.ndarray, *counts: np.ndarray) -> list[np.ndarray]:
+    """Counts (R, n) summed over images of equal score: (R, groups), the smallest score first."""
+    _, group = np.unique(scores, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    is_first = np.diff(group[order], prepend=-1)
+    starts = np.flatnonzero(is_first)
+    return [np.add.reduceat(rows[:, order], starts, axis=1) for rows in counts]
 
 
 def auroc_interval(scores: Tensor, is_positive: Tensor, seed: int = 0) -> Interval | None:

@@ -38,15 +38,19 @@ def find_neighbors(
 
     own: (q,) the place of each query in the collection, which is left out; -1 for none.
     """
-    rows, values = [], []
-    count = min(count, len(collection) - (own is not None))
-    for start in range(0, len(queries), max(1, _AT_ONCE // len(collection))):
-        some = slice(start, start + max(1, _AT_ONCE // len(collection)))
+    rows = []
+    values = []
+    others = len(collection) if own is None else len(collection) - 1
+    count = min(count, others)
+    at_once = max(1, _AT_ONCE // len(collection))
+    for start in range(0, len(queries), at_once):
+        some = slice(start, start + at_once)
         similarity = queries[some] @ collection.T
+        # A picture is no neighbor of itself.
         if own is not None:
             here = own[some]
-            known = here >= 0
-            similarity[known.nonzero()[:, 0], here[known]] = -torch.inf
+            (known,) = (here >= 0).nonzero(as_tuple=True)
+            similarity[known, here[known]] = -torch.inf
         best = similarity.topk(count, dim=1)
         rows.append(best.indices)
         values.append(best.values)
@@ -75,17 +79,22 @@ def find_pairs(queries: Tensor, collection: Tensor, least: float, *, same: bool)
 
     same: both are one collection, so that each pair comes once and none with itself.
     """
-    parts = []
-    step = max(1, _AT_ONCE // len(collection))
-    for start in range(0, len(queries), step):
-        similarity = queries[start : start + step] @ collection.T
-        first, second = (similarity >= least).nonzero(as_tuple=True)
+    firsts, seconds, values = [], [], []
+    at_once = max(1, _AT_ONCE // len(collection))
+    for start in range(0, len(queries), at_once):
+        similarity = queries[start : start + at_once] @ collection.T
+        row, second = (similarity >= least).nonzero(as_tuple=True)
+        first = row + start
         if same:
-            later = second > first + start
-            first, second = first[later], second[later]
-        parts.append(torch.stack([first + start, second]))
-        parts.append(similarity[first, second][None].double())
-    pairs = torch.cat(parts[0::2], dim=1)
-    values = torch.cat(parts[1::2], dim=1)[0]
-    order = values.argsort(descending=True, stable=True)
-    return SimilarPairs(pairs[0, order], pairs[1, order], values[order].float())
+            is_later = second > first
+            row, first, second = row[is_later], first[is_later], second[is_later]
+        firsts.append(first)
+        seconds.append(second)
+        values.append(similarity[row, second].double())
+    value = torch.cat(values)
+    order = value.argsort(descending=True, stable=True)
+    return SimilarPairs(
+        first=torch.cat(firsts)[order],
+        second=torch.cat(seconds)[order],
+        similarity=value[order].float(),
+    )

@@ -85,7 +85,8 @@ def measure_win_rate(votes: Votes, level: float = 0.95) -> WinRate:
     effective = _effective_votes(votes.share, votes.picture)
     low, high = wilson_interval(rate, effective, level)
     # Under equality a vote has a variance of at most 1/4: ties make the test careful.
-    z = (rate - 0.5) * math.sqrt(effective / 0.25)
+    deviation = math.sqrt(0.25 / effective)
+    z = (rate - 0.5) / deviation
     return WinRate(
         rate=Interval(rate, low, high),
         votes=len(votes),
@@ -104,7 +105,8 @@ def wilson_interval(rate: float, count: float, level: float = 0.95) -> tuple[flo
     # Drawn towards one half, as if z * z more votes had come, half for each.
     middle = (rate + weight / 2) / (1 + weight)
     variance = rate * (1 - rate) / count
-    half = z * math.sqrt(variance + weight / (4 * count)) / (1 + weight)
+    widened = variance + weight / (4 * count)
+    half = z * math.sqrt(widened) / (1 + weight)
     # The ends of a share of 0 or 1 are exact but for rounding.
     return max(0.0, middle - half), min(1.0, middle + half)
 

@@ -31,16 +31,19 @@ class PerceptualDistance:
 
         Raises MaskwrightError under 32 pixels.
         """
-        if min(truth.shape[-2:]) < _LEAST_SIDE or truth.shape[1] not in (1, 3):
+        channels, height, width = truth.shape[1:]
+        if min(height, width) < _LEAST_SIDE or channels not in (1, 3):
             raise MaskwrightError(
                 f"LPIPS compares gray or color pictures of at least {_LEAST_SIDE} pixels; got"
                 f" {tuple(truth.shape[1:])}."
             )
         network = self._network.to(truth.device)
         # Gray pictures become three equal channels, which the networks expect.
-        left, right = (side.float().expand(-1, 3, -1, -1) for side in (pictures, truth))
+        left = pictures.float().expand(-1, 3, -1, -1)
+        right = truth.float().expand(-1, 3, -1, -1)
         with torch.no_grad():
-            return network(left, right, normalize=True).flatten()
+            distances = network(left, right, normalize=True)
+        return distances.flatten()
 
 
 def load_distance(trunk: str = "alex", weights: str = "imagenet") -> PerceptualDistance:

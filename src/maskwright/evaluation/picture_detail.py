@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Structure ends where the autocorrelation has fallen to this.
+_FALLEN = 1 / np.e
+
 
 @dataclass(frozen=True)
 class LostDetail:
@@ -51,24 +54,35 @@ def structure_size(gray: np.ndarray) -> float:
     # Wiener and Khinchin: the autocorrelation is the transform of the power spectrum.
     correlation = np.fft.ifft2(power).real
     correlation /= correlation[0, 0]
+    mean = _mean_by_distance(correlation)
     side = len(gray)
-    steps = np.minimum(np.arange(side), side - np.arange(side))
-    distance = np.hypot(steps[:, None], steps[None, :])  # (S, S)
-    # The mean over all directions at each whole distance.
-    ring = distance.round().astype(int)
-    counts = np.bincount(ring.ravel())
-    mean = np.bincount(ring.ravel(), weights=correlation.ravel()) / np.maximum(counts, 1)
-    below = np.flatnonzero(mean[: side // 2] < 1 / np.e)
-    reach = int(below[0]) if len(below) else side // 2
+    half = side // 2
+    below = np.flatnonzero(mean[:half] < _FALLEN)
+    reach = int(below[0]) if len(below) else half
     return min(1.0, 2 * _crossing(mean, reach) / side)
+
+
+def _mean_by_distance(correlation: np.ndarray) -> np.ndarray:
+    """The mean of a (S, S) autocorrelation over all directions at each whole distance."""
+    side = len(correlation)
+    along = np.arange(side)
+    # It goes round: the last place is as near as the second.
+    steps = np.minimum(along, side - along)
+    distance = np.hypot(steps[:, None], steps[None, :])  # (S, S)
+    ring = distance.round().astype(int).ravel()
+    counts = np.bincount(ring)
+    totals = np.bincount(ring, weights=correlation.ravel())
+    return totals / np.maximum(counts, 1)
 
 
 def _crossing(mean: np.ndarray, reach: int) -> float:
     """Where the curve falls through 1/e, between two whole distances."""
-    before, after = float(mean[reach - 1]), float(mean[reach])
+    before = float(mean[reach - 1])
+    after = float(mean[reach])
     if before <= after:
         return float(reach)
-    return reach - 1 + (before - 1 / np.e) / (before - after)
+    share = (before - _FALLEN) / (before - after)
+    return reach - 1 + share
 
 
 def _power(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -80,12 +94,17 @@ def _power(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     window = np.hanning(side + 2)[1:-1]
     weights = window[:, None] * window[None, :]
     mean = (values * weights).sum() / weights.sum()
-    power = np.abs(np.fft.fft2((values - mean) * weights)) ** 2
+    windowed = (values - mean) * weights
+    power = np.abs(np.fft.fft2(windowed)) ** 2
     power[0, 0] = 0.0
     steps = np.fft.fftfreq(side)
-    return power, np.hypot(steps[:, None], steps[None, :])
+    frequency = np.hypot(steps[:, None], steps[None, :])
+    return power, frequency
 
 
-def _share(values: np.ndarray, chosen: np.ndarray) -> float:
+def _share(values: np.ndarray, is_counted: np.ndarray) -> float:
+    """The share of a sum that some of its values make up; 0 of nothing."""
     total = float(values.sum())
-    return float(values[chosen].sum()) / total if total > 0 else 0.0
+    if total <= 0:
+        return 0.0
+    return float(values[is_counted].sum()) / total

@@ -14,7 +14,8 @@ def contrast(images: Tensor) -> Tensor:
 
     images: (B, C, H, W) uint8; of the channels, the one that varies most counts.
     """
-    return images.flatten(2).double().std(2, correction=0).amax(1)
+    of_channels = images.flatten(2).double().std(2, correction=0)  # (B, C)
+    return of_channels.amax(1)
 
 
 def is_gray(images: Tensor) -> Tensor:
@@ -48,6 +49,7 @@ def reach(images: Tensor, distance: int) -> float:
 
 def _correlation(values: Tensor, step: int) -> float:
     """The mean product of pixels that lie `step` apart along either axis."""
-    across = (values[:, :, step:] * values[:, :, :-step]).mean()
-    down = (values[:, step:] * values[:, :-step]).mean()
-    return float(torch.stack([across, down]).amax())
+    across = values[:, :, step:] * values[:, :, :-step]
+    down = values[:, step:] * values[:, :-step]
+    means = torch.stack([across.mean(), down.mean()])
+    return float(means.amax())

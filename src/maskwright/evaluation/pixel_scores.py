@@ -41,14 +41,12 @@ class PixelScores:
 
     def to_dict(self, seed: int = 0) -> dict[str, Any]:
         """Means with 95% bootstrap intervals over pictures, and every picture's own numbers."""
-        means = {
-            name: bootstrap_interval(values, seed).to_dict()
-            for name, values in self.columns().items()
-        }
-        return {
-            **means,
-            "per_picture": {name: values.tolist() for name, values in self.columns().items()},
-        }
+        numbers: dict[str, Any] = {}
+        per_picture = {}
+        for name, values in self.columns().items():
+            numbers[name] = bootstrap_interval(values, seed).to_dict()
+            per_picture[name] = values.tolist()
+        return {**numbers, "per_picture": per_picture}
 
 
 def score_pixels(
@@ -63,7 +61,8 @@ def score_pixels(
     edges = laplacian(pictures.float() - truth.float()).abs().mean(1, keepdim=True)
     weights = is_hidden.float()
     # (B, 1, H, W) -> (B,): the mean over hidden pixels alone
-    missing = (edges * weights).flatten(1).sum(1) / weights.flatten(1).sum(1)
+    total = (edges * weights).flatten(1).sum(1)
+    missing = total / weights.flatten(1).sum(1)
     lpips = None if distance is None else distance(pictures, truth).cpu()
     return PixelScores(
         psnr=masked_psnr(pictures, truth, is_hidden).cpu(),

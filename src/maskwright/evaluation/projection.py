@@ -9,7 +9,7 @@ import torch
 
 from maskwright.evaluation.standardize import Standardizer
 from maskwright.support.checks import check_one_of
-from maskwright.support.errors import MaskwrightError, NotAtHand
+from maskwright.support.errors import MaskwrightError, NotAvailable
 
 METHODS = ("pca", "tsne", "umap")
 _PACKAGES = {"tsne": ("sklearn", "scikit-learn"), "umap": ("umap", "umap-learn")}
@@ -32,7 +32,7 @@ def project(features: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndar
     Each feature is brought to mean 0 and deviation 1 first, as for neighbors. In the plane of
     `tsne` and `umap` distances between groups mean little; only who is near whom does.
 
-    Raises MaskwrightError for an unknown method, too few or too many pictures, and NotAtHand
+    Raises MaskwrightError for an unknown method, too few or too many pictures, and NotAvailable
     without its package.
     """
     check_one_of("method", method, METHODS)
@@ -44,7 +44,7 @@ def project(features: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndar
             " pca, or embed fewer pictures (--limit)."
         )
     if method not in installed_methods():
-        raise NotAtHand(
+        raise NotAvailable(
             f"{method} needs another package: pip install {_PACKAGES[method][1]}, or all of them:"
             " pip install 'maskwright[maps]'."
         )
@@ -55,8 +55,11 @@ def project(features: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndar
     elif method == "umap":
         components = _umap(components, seed)
     # The middle of what is seen, so that a few far points do not leave half of the map empty.
-    points = components - (components.min(0) + components.max(0)) / 2
-    return (points / max(float(np.abs(points).max()), 1e-12)).astype(np.float32)
+    middle = (components.min(0) + components.max(0)) / 2
+    points = components - middle
+    farthest = float(np.abs(points).max())
+    scaled = points / max(farthest, 1e-12)
+    return scaled.astype(np.float32)
 
 
 def principal_components(features: np.ndarray, count: int) -> np.ndarray:
@@ -70,7 +73,8 @@ def principal_components(features: np.ndarray, count: int) -> np.ndarray:
     # (D, D): there are more pictures than features for the most part.
     _, directions = torch.linalg.eigh(values.T @ values)
     kept = directions.flip(1)[:, :count]  # eigh sorts the smallest first
-    largest = kept.gather(0, kept.abs().argmax(0, keepdim=True))
+    place_of_largest = kept.abs().argmax(0, keepdim=True)  # (1, count)
+    largest = kept.gather(0, place_of_largest)
     found = values @ (kept * largest.sign())
     # A plane needs two, also where every picture has one number.
     if found.shape[1] < 2:
@@ -84,7 +88,8 @@ def _tsne(components: np.ndarray, seed: int) -> np.ndarray:
 
     # The usual 30 neighbors, or fewer where there are not that many pictures.
     perplexity = min(30.0, (len(components) - 1) / 3)
-    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(components)
+    method = TSNE(init="pca", perplexity=perplexity, random_state=seed)
+    return method.fit_transform(components)
 
 
 def _umap(components: np.ndarray, seed: int) -> np.ndarray:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.evaluation.metrics import Interval, auroc_of_counts, bootstrap
+from maskwright.evaluation.division import divide_or_nan
+from maskwright.evaluation.metrics import Interval, auroc_of_counts, bootstrap, sum_groups
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,17 @@ class RankingScores:
 
 def score_ranking(scores: np.ndarray, is_positive: np.ndarray, seed: int = 0) -> RankingScores:
     """Measure (n,) scores, larger is more positive, against (n,) booleans of both kinds."""
-    count = len(scores)
+
+    def auroc(drawn: np.ndarray) -> np.ndarray:
+        return auroc_of_counts(scores, is_positive, drawn)
+
+    def precision(drawn: np.ndarray) -> np.ndarray:
+        return precision_of_counts(scores, is_positive, drawn)
+
     return RankingScores(
-        bootstrap(lambda drawn: auroc_of_counts(scores, is_positive, drawn), count, seed),
-        bootstrap(lambda drawn: precision_of_counts(scores, is_positive, drawn), count, seed),
-        float(is_positive.mean()),
+        auroc=bootstrap(auroc, len(scores), seed),
+        average_precision=bootstrap(precision, len(scores), seed),
+        share=float(is_positive.mean()),
     )
 
 
@@ -48,9 +55,9 @@ def auroc_difference(
     """AUROC of the first scores minus that of the second, over the same draws of pictures."""
 
     def difference(drawn: np.ndarray) -> np.ndarray:
-        return auroc_of_counts(first, is_positive, drawn) - auroc_of_counts(
-            second, is_positive, drawn
-        )
+        ours = auroc_of_counts(first, is_positive, drawn)
+        theirs = auroc_of_counts(second, is_positive, drawn)
+        return ours - theirs
 
     return bootstrap(difference, len(first), seed)
 
@@ -63,15 +70,12 @@ def precision_of_counts(
     The mean over positives of the precision at their score; equal scores come together. NaN where a
     draw has no positive.
     """
-    # The largest score first; pictures with equal scores form a group, (R, n) -> (R, groups).
-    _, rank = np.unique(-scores, return_inverse=True)
-    order = np.argsort(rank, kind="stable")
-    starts = np.flatnonzero(np.diff(rank[order], prepend=-1))
-    positives = np.add.reduceat((counts * is_positive)[:, order], starts, axis=1)
-    drawn = np.add.reduceat(counts[:, order], starts, axis=1)
+    # The largest score first, (R, n) -> (R, groups).
+    positives, drawn = sum_groups(-scores, counts * is_positive, counts)
     # Precision at the end of each group, counted once for each positive in it.
-    found, shown = positives.cumsum(1), drawn.cumsum(1)
-    precision = np.divide(found, shown, out=np.zeros_like(found), where=shown > 0)
-    total = positives.sum(1)
-    undefined = np.full(len(total), np.nan)
-    return np.divide((precision * positives).sum(1), total, out=undefined, where=total > 0)
+    found = positives.cumsum(1)
+    shown = drawn.cumsum(1)
+    precision = np.zeros_like(found)
+    np.divide(found, shown, out=precision, where=shown > 0)
+    total = (precision * positives).sum(1)
+    return divide_or_nan(total, positives.sum(1))

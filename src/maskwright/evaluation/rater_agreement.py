@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from maskwright.evaluation.division import divide_or_nan
 from maskwright.evaluation.metrics import Interval, bootstrap
 
 
@@ -37,11 +38,14 @@ def measure_rater_agreement(
     """
     counts = _count_answers(items, answers)
     counts = counts[counts.sum(1) >= 2]
-    if not len(counts) or (counts.sum(0) > 0).sum() < 2:
+    num_answers = int((counts.sum(0) > 0).sum())
+    if not len(counts) or num_answers < 2:
         return None
-    given = counts.sum(1)
+    given = counts.sum(1)  # (n,)
+    pairs = given * (given - 1)
     # Pairs of the same answer to a thing, among all its pairs.
-    same = (counts * (counts - 1)).sum(1) / (given * (given - 1))
+    same_pairs = (counts * (counts - 1)).sum(1)
+    same = same_pairs / pairs
 
     def alpha(draws: np.ndarray) -> np.ndarray:
         """(R, n) numbers of times each thing is drawn -> (R,)."""
@@ -54,10 +58,8 @@ def measure_rater_agreement(
         alike = (marginals * (marginals - 1)).sum(1)
         expected = 1 - alike / (total * (total - 1))
         # A draw in which all say the same has nothing to disagree about: no answer.
-        nothing = np.full(len(draws), np.nan)
-        return 1 - np.divide(observed, expected, out=nothing, where=expected > 0)
+        return 1 - divide_or_nan(observed, expected)
 
-    pairs = given * (given - 1)
     return RaterAgreement(
         alpha=bootstrap(alpha, len(counts), seed),
         same=float((same * pairs).sum() / pairs.sum()),
@@ -69,6 +71,8 @@ def _count_answers(items: np.ndarray, answers: np.ndarray) -> np.ndarray:
     """(things, answers) how often each answer was given to each thing."""
     _, row = np.unique(items, return_inverse=True)
     _, column = np.unique(answers, return_inverse=True)
-    counts = np.zeros((row.max(initial=-1) + 1, column.max(initial=-1) + 1))
+    num_items = row.max(initial=-1) + 1
+    num_answers = column.max(initial=-1) + 1
+    counts = np.zeros((num_items, num_answers))
     np.add.at(counts, (row, column), 1)
     return counts

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskwright.evaluation.features import Features, ImageBatch, join_features
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.models.encoder import class_feature
@@ -172,7 +172,7 @@ def read_features(
     """
     reader = Reader(model, find_readout(readout))
     parts, labels = [], []
-    with held_still(model, device, precision):
+    with evaluation_mode(model, device, precision):
         for batch in batches:
             images = scale.to_model(batch.images.to(device, non_blocking=True))
             parts.append(reader.read(images))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from maskwright.evaluation.fill import hidden_pixels
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.pixel_scores import score_pixels
 from maskwright.patches.mask import PatchMask
@@ -131,7 +131,7 @@ def predict_masked(
 ) -> Iterator[Prediction]:
     """Predict every masked patch of (B, C, H, W) uint8 images, some pictures at a time."""
     device = device or images.device
-    with held_still(predict, device):
+    with evaluation_mode(predict, device):
         for start in range(0, len(images), CHUNK):
             rows = slice(start, start + CHUNK)
             values = scale.to_model(images[rows].to(device))

@@ -35,12 +35,15 @@ class ErrorSums:
 
     def r2(self, counts: np.ndarray) -> np.ndarray:
         """The share of the variance explained (R,); NaN where the truth does not vary."""
-        total, values = counts @ self.count, counts @ self.truth
-        variance = counts @ self.squares - values**2 / total
-        unexplained = np.full(len(total), np.nan)
+        total = counts @ self.count
+        values = counts @ self.truth
+        squares = counts @ self.squares
+        errors = counts @ self.squared
+        variance = squares - values**2 / total
         # A constant leaves the rounding of its squares.
-        varies = variance > 1e-9 * (counts @ self.squares)
-        return 1 - np.divide(counts @ self.squared, variance, out=unexplained, where=varies)
+        varies = variance > 1e-9 * squares
+        unexplained = np.full(len(total), np.nan)
+        return 1 - np.divide(errors, variance, out=unexplained, where=varies)
 
 
 @dataclass(frozen=True, eq=False)

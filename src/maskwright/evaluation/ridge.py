@@ -30,7 +30,8 @@ class RidgeModels:
 
     def predict(self, values: Tensor) -> Tensor:
         """(L, n) numbers for (n, D) features."""
-        return self.weight @ self.standardizer.apply(values).T + self.center
+        rows = self.standardizer.apply(values)
+        return self.weight @ rows.T + self.center
 
 
 def fit_ridge(
@@ -46,15 +47,18 @@ def fit_ridge(
     rows = standardizer.apply(values).double()
     share = torch.ones(len(rows)) if weights is None else weights
     share = (share / share.sum()).double()
-    center = (share * targets.double()).sum()
+    truth = targets.double()
+    center = (share * truth).sum()
     # (D, D) and (D,): all that the rows have to say.
     spread = rows.T @ (share[:, None] * rows)
-    pull = rows.T @ (share * (targets.double() - center))
+    pull = rows.T @ (share * (truth - center))
     variance, axes = torch.linalg.eigh(spread)
     along = axes.T @ pull
     # (L, D): every penalty shrinks each axis by its own share.
-    shrunk = along / (variance.clamp_min(0) + torch.tensor(penalties).double()[:, None])
-    return RidgeModels(standardizer, (shrunk @ axes.T).float(), float(center))
+    penalty = torch.tensor(penalties).double()[:, None]  # (L, 1)
+    shrunk = along / (variance.clamp_min(0) + penalty)
+    weight = shrunk @ axes.T
+    return RidgeModels(standardizer, weight.float(), float(center))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +81,8 @@ def tune_ridge(values: Tensor, targets: Tensor, is_held: Tensor) -> TunedRidge:
     penalty = UNTUNED_PENALTY
     if is_held.any() and not is_held.all():
         models = fit_ridge(values[~is_held], targets[~is_held], PENALTIES)
-        # (L, held) predictions -> (L,) errors
-        errors = (models.predict(values[is_held]) - targets[is_held]).square().mean(1)
+        away = models.predict(values[is_held]) - targets[is_held]  # (L, held)
+        errors = away.square().mean(1)
         penalty = PENALTIES[int(errors.argmin())]
         tried = [
             {"penalty": each, "mean_squared_error": error}

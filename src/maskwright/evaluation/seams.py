@@ -27,18 +27,22 @@ def seam_strength(pictures: Tensor, is_hidden: Tensor, grid: Grid) -> float:
     for axis in (-1, -2):
         # Steps (B, H, W) or one less along the axis, from each pixel to the next.
         steps = pictures.float().diff(dim=axis).abs().mean(1)
-        both = is_hidden.narrow(axis, 1, is_hidden.shape[axis] - 1) & is_hidden.narrow(
-            axis, 0, is_hidden.shape[axis] - 1
-        )
-        counted = both[:, 0]
+        count = is_hidden.shape[axis] - 1
+        here = is_hidden.narrow(axis, 0, count)
+        following = is_hidden.narrow(axis, 1, count)
+        both_hidden = (here & following)[:, 0]  # (B, H, W) or one less
         on_border = _border_steps(steps, axis, grid.patch_size)
-        across += float(steps[counted & on_border].sum())
-        inside += float(steps[counted & ~on_border].sum())
-        across_pairs += int((counted & on_border).sum())
-        inside_pairs += int((counted & ~on_border).sum())
+        steps_across = steps[both_hidden & on_border]
+        steps_inside = steps[both_hidden & ~on_border]
+        across += float(steps_across.sum())
+        inside += float(steps_inside.sum())
+        across_pairs += len(steps_across)
+        inside_pairs += len(steps_inside)
     if not across_pairs or not inside:
         return float("nan")
-    return (across / across_pairs) / (inside / inside_pairs)
+    mean_across = across / across_pairs
+    mean_inside = inside / inside_pairs
+    return mean_across / mean_inside
 
 
 def _border_steps(steps: Tensor, axis: int, patch_size: int) -> Tensor:

@@ -100,7 +100,7 @@ def fit_segmentation(sample: PatchSample, settings: SegmentationFit) -> FittedHe
 
     Raises MaskwrightError where train has fewer than two classes.
     """
-    present = int((sample.shares.sum(0) > 0).sum())
+    present = _count_present(sample.shares)
     if present < 2:
         raise MaskwrightError(
             f"A segmentation probe needs at least two classes in the train maps; got {present}."
@@ -112,16 +112,24 @@ def fit_segmentation(sample: PatchSample, settings: SegmentationFit) -> FittedHe
 
 
 def _try_penalties(sample: PatchSample, settings: SegmentationFit) -> tuple[PenaltyTried, ...]:
-    held, kept = sample.take(sample.is_held), sample.take(~sample.is_held)
-    if not len(held.tokens) or int((kept.shares.sum(0) > 0).sum()) < 2:
+    held = sample.take(sample.is_held)
+    kept = sample.take(~sample.is_held)
+    if not len(held.tokens) or _count_present(kept.shares) < 2:
         return ()
     standardizer, weight, bias = _fit(kept, PENALTIES, settings)
     values = standardizer.apply(held.tokens)
     tried = []
     for at, penalty in enumerate(PENALTIES):
-        best = (values @ weight[at] + bias[at]).argmax(1)  # (T,)
-        tried.append(PenaltyTried(penalty, patch_miou(best, held.shares)))
+        scores = values @ weight[at] + bias[at]  # (T, K)
+        miou = patch_miou(scores.argmax(1), held.shares)
+        tried.append(PenaltyTried(penalty, miou))
     return tuple(tried)
+
+
+def _count_present(shares: Tensor) -> int:
+    """How many classes fill anything of (T, K) shares."""
+    is_present = shares.sum(0) > 0
+    return int(is_present.sum())
 
 
 def _fit(
@@ -154,5 +162,6 @@ def patch_miou(best: Tensor, shares: Tensor) -> float:
     taken = chosen * shares.sum(1, keepdim=True)
     both = (chosen * shares).sum(0).double()
     union = (taken + shares).sum(0).double() - both
-    there = shares.sum(0) > 0
-    return float((both[there] / union[there]).mean())
+    is_there = shares.sum(0) > 0
+    iou = both[is_there] / union[is_there]
+    return float(iou.mean())

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from maskwright.evaluation.answers import format_rows, read_rows
+from maskwright.evaluation.division import divide_or_nan
 from maskwright.evaluation.metrics import Interval, bootstrap
 
 # Counts of more pictures and classes than this are not kept for paired differences.
@@ -40,16 +41,17 @@ class PixelCounts:
 
     def iou(self, counts: np.ndarray) -> np.ndarray:
         """IoU (R, K) of each class; NaN where the class is nowhere in the truth."""
-        both, truth = counts @ self.both, counts @ self.truth
+        both = counts @ self.both
+        truth = counts @ self.truth
         union = truth + counts @ self.given - both
         undefined = np.full(both.shape, np.nan)
         return np.divide(both, union, out=undefined, where=truth > 0)
 
     def accuracy(self, counts: np.ndarray) -> np.ndarray:
         """Share (R,) of the pixels that were given their class."""
+        both = counts @ self.both.sum(1)
         truth = counts @ self.truth.sum(1)
-        undefined = np.full(truth.shape, np.nan)
-        return np.divide(counts @ self.both.sum(1), truth, out=undefined, where=truth > 0)
+        return divide_or_nan(both, truth)
 
     def to_dict(self) -> dict[str, Any] | None:
         """The counts as text, for paired differences; None where they would be too many."""
@@ -101,12 +103,11 @@ def score_segmentation(counts: PixelCounts, commonest: int, seed: int) -> Segmen
     """
     num_pictures, num_classes = counts.both.shape
     # All intervals are over the same draws of pictures, so that they can be paired.
-    draws = _all_iou(counts, seed)
-    iou = tuple(draws[at] if counts.truth[:, at].any() else None for at in range(num_classes))
+    iou = [_iou_of_class(counts, at, seed) for at in range(num_classes)]
     return SegmentationScores(
         miou=bootstrap(counts.miou, num_pictures, seed),
         accuracy=bootstrap(counts.accuracy, num_pictures, seed),
-        iou=iou,
+        iou=tuple(iou),
         majority=_majority(counts, commonest),
         counts=counts,
     )
@@ -117,8 +118,13 @@ def miou_difference(first: dict[str, Any], second: dict[str, Any], seed: int) ->
 
     first, second: what `PixelCounts.to_dict` wrote, of the same pictures.
     """
-    left, right = _read_counts(first), _read_counts(second)
-    return bootstrap(lambda counts: left.miou(counts) - right.miou(counts), len(left.both), seed)
+    left = _read_counts(first)
+    right = _read_counts(second)
+
+    def difference(counts: np.ndarray) -> np.ndarray:
+        return left.miou(counts) - right.miou(counts)
+
+    return bootstrap(difference, len(left.both), seed)
 
 
 def count_pixels(truth: np.ndarray, given: np.ndarray, num_classes: int) -> np.ndarray:
@@ -127,29 +133,24 @@ def count_pixels(truth: np.ndarray, given: np.ndarray, num_classes: int) -> np.n
     truth, given: (h, w) class numbers.
     """
     counted = truth < num_classes
-    real, answer = truth[counted], given[counted]
-    return np.stack(
-        [
-            np.bincount(real[real == answer], minlength=num_classes),
-            np.bincount(real, minlength=num_classes),
-            np.bincount(answer, minlength=num_classes),
-        ]
+    real = truth[counted]
+    answer = given[counted]
+    agreed = real[real == answer]
+    rows = [np.bincount(classes, minlength=num_classes) for classes in (agreed, real, answer)]
+    return np.stack(rows)
+
+
+def _iou_of_class(counts: PixelCounts, at: int, seed: int) -> Interval | None:
+    """The IoU of one class; None for a class that is never there."""
+    column = slice(at, at + 1)
+    alone = PixelCounts(
+        both=counts.both[:, column],
+        truth=counts.truth[:, column],
+        given=counts.given[:, column],
     )
-
-
-def _all_iou(counts: PixelCounts, seed: int) -> list[Interval]:
-    """The interval of each class; those of classes that are never there mean nothing."""
-    intervals = []
-    for at in range(counts.both.shape[1]):
-        column = slice(at, at + 1)
-        alone = PixelCounts(
-            counts.both[:, column], counts.truth[:, column], counts.given[:, column]
-        )
-        if not alone.truth.any():
-            intervals.append(Interval(float("nan"), float("nan"), float("nan")))
-            continue
-        intervals.append(bootstrap(alone.miou, len(counts.both), seed))
-    return intervals
+    if not alone.truth.any():
+        return None
+    return bootstrap(alone.miou, len(counts.both), seed)
 
 
 def _majority(counts: PixelCounts, commonest: int) -> dict[str, float]:
@@ -163,8 +164,7 @@ def _mean_of_defined(values: np.ndarray) -> np.ndarray:
     """The mean of each row (R, K) over what is defined, NaN where nothing is."""
     defined = ~np.isnan(values)
     total = np.where(defined, values, 0.0).sum(1)
-    count = defined.sum(1)
-    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    return divide_or_nan(total, defined.sum(1))
 
 
 def _whole(rows: np.ndarray) -> Tensor:
@@ -173,5 +173,5 @@ def _whole(rows: np.ndarray) -> Tensor:
 
 
 def _read_counts(written: dict[str, Any]) -> PixelCounts:
-    columns = (read_rows(written[name]).numpy() for name in ("both", "truth", "given"))
-    return PixelCounts(*(column.astype(np.float64) for column in columns))
+    both, truth, given = (read_rows(written[name]).double() for name in ("both", "truth", "given"))
+    return PixelCounts(both.numpy(), truth.numpy(), given.numpy())

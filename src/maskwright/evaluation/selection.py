@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.metrics import Interval, bootstrap_interval, psnr_of_mse
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.scorer import keep_logit
@@ -65,7 +65,7 @@ def choose_kept(
     `pick` turns them into a mask.
     """
     parts = []
-    with held_still(scorer, device):
+    with evaluation_mode(scorer, device):
         for batch in images.split(chunk):
             patches = patchify(scale.to_model(batch.to(device)), patch_size)
             parts.append(scorer(patches))
@@ -85,7 +85,7 @@ def measure_filled(
     fill_in: `model.fill_in`, which is blind to hidden patches, or `model.fill_in_leaking`.
     """
     errors, composites = [], []
-    with held_still(model, device):
+    with evaluation_mode(model, device):
         for batch, kept_rows in zip(images.split(CHUNK), is_kept.split(CHUNK), strict=True):
             values = scale.to_model(batch.to(device))
             kept = kept_rows.to(device)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from maskwright.evaluation.features import Features, ImageBatch, raw_pixel_features
 from maskwright.evaluation.fixed_probe import FixedProbe, fit_fixed_probe
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.encoder import class_feature
 from maskwright.models.image_encoder import ImageEncoder
@@ -128,7 +128,7 @@ class Subject:
         """
         # float32 before anything is pooled, whatever the encoder computes in.
         model = self.encoder
-        with held_still(model.encode, self.device, self.precision):
+        with evaluation_mode(model.encode, self.device, self.precision):
             return model.encode(self.scale.to_model(images.to(self.device))).float()
 
     def patches(self, images: Tensor) -> Tensor:

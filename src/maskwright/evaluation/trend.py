@@ -39,9 +39,15 @@ def measure_trend(values: Sequence[float]) -> Trend | None:
     if len(series) < FEWEST:
         return None
     quarter = len(series) // 4
-    before, after = series[-2 * quarter : -quarter], series[-quarter:]
+    before = series[-2 * quarter : -quarter]
+    after = series[-quarter:]
     means = [float(part.mean()) for part in np.array_split(series, 8)]
-    return Trend(_relative_change(before, after), means[0], means[-1], min(means))
+    return Trend(
+        change=_relative_change(before, after),
+        first=means[0],
+        last=means[-1],
+        least=min(means),
+    )
 
 
 def _relative_change(before: np.ndarray, after: np.ndarray) -> Interval:
@@ -50,8 +56,15 @@ def _relative_change(before: np.ndarray, after: np.ndarray) -> Interval:
     if not before.any():
         return Interval(0.0, 0.0, 0.0)
     rng = np.random.default_rng(derive_seed(0, "trend"))
-    # (R,) means of each stretch
-    drawn = [rng.choice(part, (_RESAMPLES, len(part))).mean(1) for part in (before, after)]
-    changes = drawn[1] / drawn[0].clip(min=1e-12) - 1
+    means_before = _draw_means(rng, before)
+    means_after = _draw_means(rng, after)
+    changes = means_after / means_before.clip(min=1e-12) - 1
     low, high = np.quantile(changes, [0.025, 0.975])
-    return Interval(float(after.mean() / before.mean() - 1), float(low), float(high))
+    change = after.mean() / before.mean() - 1
+    return Interval(float(change), float(low), float(high))
+
+
+def _draw_means(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
+    """(R,) means of values drawn with replacement."""
+    drawn = rng.choice(values, (_RESAMPLES, len(values)))
+    return drawn.mean(1)

@@ -131,6 +131,11 @@ POLICIES: dict[str, Entry] = {
         "several masks of a picture share out what is visible: turns(random)",
         examples=("turns(block(size=2))",),
     ),
+    "components": Entry(
+        "maskwright.masking.components:ComponentsPolicy",
+        "no patches but components of whole pictures, by their variance (PMAE)",
+        examples=("components", "components(basis=dct, share=0.6)", "components(of=block(size=2))"),
+    ),
     "given": Entry("maskwright.masking.given:GivenPolicy", "masks from your own files or arrays"),
 }
 
@@ -202,7 +207,7 @@ class _Builder:
                 built = [self._build_part(part) for part in parts]
                 return build("policy", POLICIES, _with_options(call, parts=built))
             # turns(random) and turns(of=random)
-            case Call(args=(part,)) if _holds_policy(call):
+            case Call(args=(part,)) if _holds_policy(call, first=True):
                 return build("policy", POLICIES, replace(call, args=(self._build_part(part),)))
             case Call(options={"of": part}) if _holds_policy(call):
                 return build("policy", POLICIES, _with_options(call, of=self._build_part(part)))
@@ -222,11 +227,12 @@ class _Builder:
         return part
 
 
-def _holds_policy(call: Call) -> bool:
-    """Whether the policy of that name is made of one other policy."""
+def _holds_policy(call: Call, *, first: bool = False) -> bool:
+    """Whether the policy of that name is made of one other policy; first: its first option is."""
     if call.name not in POLICIES:
         return False
-    return "of" in [item.name for item in fields(POLICIES[call.name].load())]
+    names = [item.name for item in fields(POLICIES[call.name].load())]
+    return names[:1] == ["of"] if first else "of" in names
 
 
 def _with_options(call: Call, **options: Any) -> Call:

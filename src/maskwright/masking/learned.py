@@ -94,7 +94,7 @@ class Adversary(nn.Module):
         keep = self._keep(scene)
         visible_share = 1 - scene.num_masked / scene.grid.num_patches
         divergence = share_divergence(keep, visible_share)
-        return settings.share_guard * divergence + settings.diversity_guard * likeness(keep)
+        return settings.share_guard * divergence + settings.diversity_guard * mean_similarity(keep)
 
     def flops(self) -> int:
         # forward and backward
@@ -186,7 +186,7 @@ def share_divergence(keep_BN: Tensor, visible_share: float) -> Tensor:
     return divergence.mean()
 
 
-def likeness(keep_BN: Tensor) -> Tensor:
+def mean_similarity(keep_BN: Tensor) -> Tensor:
     """Mean of exp(-distance / 10) over pairs of images: 1 when all their chances are the same.
 
     A single image has no pairs and gives 0.

@@ -74,6 +74,7 @@ class Scene:
     mask_ids: (B,) numbers of the masks that one picture gets in a step.
     picture_rng: one stream of chance per picture, whatever the mask.
     keys: the name of each of the B pictures in its data, for policies that need "keys".
+    ratio: the share that is to be hidden, where it is one of the variance and no count of patches.
     cache: what was computed for this batch.
     """
 
@@ -90,6 +91,7 @@ class Scene:
     mask_ids: Tensor | None = None
     picture_rng: KeyedRng | None = None
     keys: Sequence[str] | None = None
+    ratio: float | None = None
     cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property

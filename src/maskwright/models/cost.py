@@ -52,7 +52,7 @@ def count_step(config: ModelConfig, num_visible: int, num_predicted: int) -> Ste
     return StepCost(encoder=2 * encoder, decoder=2 * decoder)
 
 
-def count_look(config: ModelConfig) -> int:
+def count_attention_map(config: ModelConfig) -> int:
     """Operations of one look at an image for its last block's attention (`attention_map`)."""
     num_patches = _num_patches(config)
     tokens = num_patches + config.num_prefix

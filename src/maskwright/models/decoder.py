@@ -50,14 +50,15 @@ class Decoder(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, relation)
 
-        predicted = tokens[:, -mask.num_masked :]  # (B, M, D)
+        first = tokens.shape[1] - mask.num_masked  # of the masked ones, which may be none
+        predicted = tokens[:, first:]  # (B, M, D)
         if mask.predicted_ids.shape[1] < mask.num_masked:
             # where each predicted id stands among the masked ones, both ascending
             masked_ids = mask.masked_ids.contiguous()
             index = torch.searchsorted(masked_ids, mask.predicted_ids.contiguous())
             predicted = take(predicted, index)  # (B, K, D)
         if visible:
-            again = tokens[:, self.num_prefix : -mask.num_masked]  # (B, V, D)
+            again = tokens[:, self.num_prefix : first]  # (B, V, D)
             predicted = torch.cat([predicted, again], dim=1)
         return self.pred(self.norm(predicted))
 

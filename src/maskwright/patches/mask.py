@@ -221,7 +221,8 @@ def take(tokens_BND: Tensor, ids_BK: Tensor) -> Tensor:
     """Pick tokens by id: (B, N, D) and (B, K), in [0, N), give (B, K, D)."""
     rows = _rows(ids_BK, tokens_BND)
     flat = tokens_BND.flatten(0, 1)  # (B * N, D)
-    return flat.index_select(0, rows.flatten()).view(*rows.shape, -1)
+    # the width by name: with no ids at all it could not be told
+    return flat.index_select(0, rows.flatten()).view(*rows.shape, tokens_BND.shape[2])
 
 
 def put(tokens_BND: Tensor, ids_BK: Tensor, values_BKD: Tensor) -> Tensor:

@@ -45,6 +45,12 @@ def unpatchify(patches_BNP: Tensor, grid: Grid) -> Tensor:
     return cut.permute(0, 5, 1, 3, 2, 4).reshape(batch, channels, *grid.image_size)
 
 
+def fill_patches(values_BN: Tensor, grid: Grid) -> Tensor:
+    """Pictures (B, 1, H, W) in which every patch is filled with its value."""
+    values_BNP = values_BN[:, :, None].expand(-1, -1, grid.patch_size**2)
+    return unpatchify(values_BNP, grid)
+
+
 def widen(values: Tensor) -> Tensor:
     """Values in float32, where losses and statistics are computed; float64 stays as it is.
 

@@ -15,7 +15,7 @@ from maskwright.support.reporting import Reporter
 from maskwright.support.text_table import format_table
 
 
-def say_design(plan: StudyPlan, design: Design, folder: Path, reporter: Reporter) -> None:
+def report_design(plan: StudyPlan, design: Design, folder: Path, reporter: Reporter) -> None:
     """Say what is compared and what every arm will spend, in all currencies."""
     matched = f"matched at {plan.budget}" if plan.budget else "each as long as its settings say"
     reporter.say(
@@ -37,7 +37,7 @@ def say_design(plan: StudyPlan, design: Design, folder: Path, reporter: Reporter
         )
 
 
-def say_forecast(plan: StudyPlan, design: Design, folder: Path, reporter: Reporter) -> None:
+def report_forecast(plan: StudyPlan, design: Design, folder: Path, reporter: Reporter) -> None:
     """Say how long the missing trials will take here, and what they will write."""
     finished = [trial for trial in kept_records(folder) if trial.state == "done"]
     done = {trial.key for trial in finished}

@@ -17,9 +17,7 @@ HELD_OUT = 5
 """One picture in so many is held out to be filled in, where the data has no test split."""
 
 
-def measure_what_there_is(
-    data: str, given: Mapping[str, Any], reporter: Reporter
-) -> dict[str, Any]:
+def label_free_settings(data: str, given: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
     """The settings to add to a comparison of pictures without labels.
 
     They are no probes, and enough pictures held out; nothing for other comparisons.

@@ -15,7 +15,7 @@ from maskwright.studies.preflight import check_measuring
 from maskwright.studies.progress import QuietStream
 from maskwright.studies.record import Arm, Compute
 from maskwright.studies.step_cost import StepCost, cost_of_step, planned
-from maskwright.support.errors import MaskwrightError, NotAtHand
+from maskwright.support.errors import MaskwrightError, NotAvailable
 from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.evaluate import TEST_NAMES
@@ -129,7 +129,7 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
         reporter.progress("cost", number, len(plan.arms), arm.name)
         try:
             prepared = preparer.prepare(arm)
-        except NotAtHand as error:
+        except NotAvailable as error:
             # Without the baseline there is nothing to compare with.
             if arm.name == plan.baseline:
                 raise

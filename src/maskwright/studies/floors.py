@@ -39,7 +39,7 @@ Floor = Mapping[str, Mapping[str, float]]
 """Metric -> value, low and high of a 95% bootstrap interval over test pictures."""
 
 
-def add_floors(
+def add_random_weights(
     record: AnyRecord, folder: Path, measures: MeasureSettings, reporter: Reporter
 ) -> AnyRecord:
     """The record with what random weights of each arm's shape reach.

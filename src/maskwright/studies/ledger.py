@@ -22,9 +22,9 @@ from maskwright.studies.ledger_entries import (
 )
 from maskwright.studies.record import TrialRecord
 from maskwright.studies.storage import (
-    Pulse,
-    beat_while,
+    Heartbeat,
     import_optuna,
+    keep_heartbeat,
     open_search,
     open_storage,
     quiet,
@@ -58,7 +58,7 @@ class Ledger:
         url: str,
         study: str,
         lock: Path | None,
-        pulse: Pulse,
+        heartbeat: Heartbeat,
         *,
         larger_is_better: bool = True,
     ) -> None:
@@ -69,8 +69,8 @@ class Ledger:
         self._optuna = import_optuna()
         self._name = study
         self._lock = lock
-        self._pulse = pulse
-        self._storage = open_storage(url, pulse, self._requeue)
+        self._heartbeat = heartbeat
+        self._storage = open_storage(url, heartbeat, self._requeue)
         # Optuna's dashboard and its own tools go by the direction; verdicts do not.
         direction = "maximize" if larger_is_better else "minimize"
         self._study = self._optuna.create_study(
@@ -83,7 +83,7 @@ class Ledger:
         folder: Path,
         study: str,
         url: str | None = None,
-        pulse: Pulse | None = None,
+        heartbeat: Heartbeat | None = None,
         *,
         larger_is_better: bool = True,
     ) -> Ledger:
@@ -95,7 +95,9 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         address = url or f"sqlite:///{(folder / 'ledger.db').resolve()}"
         lock = folder / ".ledger.lock" if address.startswith("sqlite") else None
-        return cls(address, study, lock, pulse or Pulse(), larger_is_better=larger_is_better)
+        return cls(
+            address, study, lock, heartbeat or Heartbeat(), larger_is_better=larger_is_better
+        )
 
     def __enter__(self) -> Ledger:
         return self
@@ -139,7 +141,7 @@ class Ledger:
 
     def beating(self, claim: Claim) -> AbstractContextManager[None]:
         """Say every few seconds, from a thread, that the worker of a claim lives."""
-        return beat_while(self._storage, claim.trial_id, self._pulse)
+        return keep_heartbeat(self._storage, claim.trial_id, self._heartbeat)
 
     def finish(self, claim: Claim, record: TrialRecord, main: str) -> bool:
         """Put down how a trial ended; main: the metric that Optuna's own tools show.

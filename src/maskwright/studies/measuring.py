@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from maskwright.components.policy_text import hides_components
 from maskwright.data.loader import Batch
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.store.packed import PackedStore
@@ -148,6 +149,9 @@ def _measure_filled(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
     # One batch for all masks, so that they are compared on the same pictures.
     loaded = run.load()
     settings = run.settings
+    if hides_components(settings.mask.policy):
+        reporter.say(f"{run.path.name} hides components, so it fills in no masked patches")
+        return {}
     choices = [read_mask(mask) for mask in measures.masks]
     grid = loaded.model.grid
     batch = held_pictures(settings, measures.pictures, needed_maps(choices, loaded), grid, reporter)
@@ -197,6 +201,10 @@ def cross_policies(
     """
     # All models of a seed at once in memory: each fills in under every arm's masks.
     opened = {arm: open_run(path) for arm, path in runs.items()}
+    # Arms that hide components have never met a masked patch.
+    opened = {
+        arm: run for arm, run in opened.items() if not hides_components(run.settings.mask.policy)
+    }
     loaded = {arm: run.load() for arm, run in opened.items()}
     decibels: dict[tuple[str, str], float] = {}
     for arm, run in opened.items():

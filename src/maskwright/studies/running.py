@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.studies.cluster import read_launcher
-from maskwright.studies.storage import Pulse
+from maskwright.studies.storage import Heartbeat
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.training.trackers import check_trackers
 from maskwright.workflows.settings.study_settings import RunStudySettings
@@ -20,11 +20,11 @@ class RunningSettings(RunStudySettings):
     """How a study is run, with what the command line does not show.
 
     search: instead of the arms, try this many settings inside the plan's ranges.
-    pulse: how often a worker says that it is alive.
+    heartbeat: how often a worker says that it is alive.
     """
 
     search: int | None = None
-    pulse: Pulse = Pulse()
+    heartbeat: Heartbeat = Heartbeat()
 
     def __post_init__(self) -> None:
         # All of it is checked here, because workers would find mistakes hours later.

@@ -10,7 +10,6 @@ import torch
 
 from maskwright.masking.stateful import flops_of
 from maskwright.models.cost import count_step
-from maskwright.patches import visible_count
 from maskwright.studies.budget import Budget, decoded_tokens
 from maskwright.studies.record import Compute
 from maskwright.training.clock import Clock
@@ -81,7 +80,7 @@ def cost_of_step(settings: PretrainSettings, pictures: Pictures) -> StepCost:
         image = _price_moment(module, pictures, (moment + 0.5) / _MOMENTS, moment)
         rows.append(list(vars(image).values()))
     # (moments, 4) -> (4,)
-    image = _ImagePrice(*torch.tensor(rows, dtype=torch.float64).mean(0).tolist())
+    image = _ImageCost(*torch.tensor(rows, dtype=torch.float64).mean(0).tolist())
     policy = flops_of(module.masker.learners)
 
     # An optimizer step takes several batches, and the last one of an epoch may take fewer.
@@ -112,7 +111,7 @@ def planned(
 
 
 @dataclass(frozen=True)
-class _ImagePrice:
+class _ImageCost:
     """What one picture costs at one moment of a training."""
 
     encoder_tokens: float
@@ -123,7 +122,7 @@ class _ImagePrice:
 
 def _price_moment(
     module: PretrainModule, pictures: Pictures, progress: float, step: int
-) -> _ImagePrice:
+) -> _ImageCost:
     """What a picture costs at one moment of a training."""
     masker = module.masker
     config = module.model.config
@@ -134,22 +133,20 @@ def _price_moment(
     maps = sorted({*masker.policy.traits.needed("prior"), *needs.priors})
     batch = module.show(eval_batch(pictures.train, pictures.size, _PICTURES, maps, grid))
     before = dict(masker.spent)
-    mask = masker.draw(masker.scene(batch, epoch=0, step=step, progress=progress))
+    masker.draw(masker.scene(batch, epoch=0, step=step, progress=progress))
     spent_here = {name: masker.spent[name] - before[name] for name in before}
     teacher = spent_here["teacher_tokens"] / len(batch.images)
     policy = spent_here["policy_flops"] / len(batch.images)
 
     # Price the model at every ratio that may be drawn at this moment.
-    share = mask.predicted_ids.shape[1] / max(1, mask.num_masked)
     ratios = {masker.ratio.at(progress, (draw + 0.5) / _DRAWS) for draw in range(_DRAWS)}
     costs = []
     for ratio in sorted(ratios):
-        visible = visible_count(grid.num_patches, ratio)
-        predicted = max(1, round(share * (grid.num_patches - visible)))
+        visible, predicted = masker.count_patches(ratio)
         # Some losses look at visible patches too, which are then predicted as well.
         predicted += visible * needs.visible
         decoded = decoded_tokens(config, predicted, 1)
         training = count_step(config, visible, predicted).training
         costs.append((visible + config.num_prefix, decoded, training))
     encoder, decoder, flops = (sum(column) / len(costs) for column in zip(*costs, strict=True))
-    return _ImagePrice(encoder, decoder, teacher, flops + policy)
+    return _ImageCost(encoder, decoder, teacher, flops + policy)

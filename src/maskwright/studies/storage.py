@@ -17,7 +17,7 @@ _LOCK_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Pulse:
+class Heartbeat:
     """The heartbeat of workers, in seconds.
 
     interval: how often a worker says that it lives.
@@ -28,7 +28,7 @@ class Pulse:
     grace: int = 60
 
 
-def open_storage(url: str, pulse: Pulse, requeue: Callable[[Any, Any], None]) -> Any:
+def open_storage(url: str, heartbeat: Heartbeat, requeue: Callable[[Any, Any], None]) -> Any:
     """Open the storage at an address.
 
     requeue: is called with the study and the trial of a worker that fell silent.
@@ -47,8 +47,8 @@ def open_storage(url: str, pulse: Pulse, requeue: Callable[[Any, Any], None]) ->
             return import_optuna().storages.RDBStorage(
                 address,
                 engine_kwargs=arguments,
-                heartbeat_interval=pulse.interval,
-                grace_period=pulse.grace,
+                heartbeat_interval=heartbeat.interval,
+                grace_period=heartbeat.grace,
                 heartbeat_stale_trial_callback=requeue,
             )
     except ImportError as error:
@@ -95,10 +95,10 @@ def run_search_trial(study: Any, objective: Callable[[Any], float | None]) -> No
 
 
 @contextmanager
-def beat_while(storage: Any, trial_id: int, pulse: Pulse) -> Iterator[None]:
+def keep_heartbeat(storage: Any, trial_id: int, heartbeat: Heartbeat) -> Iterator[None]:
     """Record heartbeats of a trial from a thread, as long as the block runs."""
     done = threading.Event()
-    thread = threading.Thread(target=_beat, args=(storage, trial_id, pulse, done), daemon=True)
+    thread = threading.Thread(target=_beat, args=(storage, trial_id, heartbeat, done), daemon=True)
     thread.start()
     try:
         yield
@@ -107,9 +107,9 @@ def beat_while(storage: Any, trial_id: int, pulse: Pulse) -> Iterator[None]:
         thread.join()
 
 
-def _beat(storage: Any, trial_id: int, pulse: Pulse, done: threading.Event) -> None:
+def _beat(storage: Any, trial_id: int, heartbeat: Heartbeat, done: threading.Event) -> None:
     # Twice per interval, so that a late one is not taken for silence.
-    while not done.wait(pulse.interval / 2):
+    while not done.wait(heartbeat.interval / 2):
         try:
             storage.record_heartbeat(trial_id)
         except Exception as error:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from maskwright.studies.announcing import say_design, say_forecast
+from maskwright.studies.announcing import report_design, report_forecast
 from maskwright.studies.cluster import work_on_cluster
-from maskwright.studies.comparison import measure_what_there_is
+from maskwright.studies.comparison import label_free_settings
 from maskwright.studies.crossing import add_cross
 from maskwright.studies.design import (
     PLAN,
@@ -18,7 +18,7 @@ from maskwright.studies.design import (
     keep_lengths,
     keep_plan,
 )
-from maskwright.studies.floors import add_floors
+from maskwright.studies.floors import add_random_weights
 from maskwright.studies.outcome import StudyOutcome
 from maskwright.studies.plan import StudyPlan, build_plan, plan_policies, read_plan
 from maskwright.studies.plan_changes import change_plan, copy_plan
@@ -88,7 +88,7 @@ def compare(
     if measuring or evaluate:
         rest["evaluate"] = {**measuring, **(evaluate or {})}
     rest |= {"recipe": settings.recipe, "name": settings.name}
-    rest |= measure_what_there_is(settings.data, rest, reporter)
+    rest |= label_free_settings(settings.data, rest, reporter)
     plan = plan_policies(
         settings.data, settings.policies, seeds=settings.seeds, budget=settings.budget, **rest
     )
@@ -106,13 +106,13 @@ def run_plan(
     # A mistake ends here, before the folder is bound to this plan.
     design = design_study(plan, reporter)
     if running.dry_run:
-        say_design(plan, design, folder, reporter)
-        say_forecast(plan, design, folder, reporter)
+        report_design(plan, design, folder, reporter)
+        report_forecast(plan, design, folder, reporter)
         return _record(plan, {})
 
     keep_plan(plan, folder)
     design = keep_lengths(design, folder, reporter)
-    say_design(plan, design, folder, reporter)
+    report_design(plan, design, folder, reporter)
     job = _job(folder, running, design.lengths)
     if running.search is not None:
         # A search prices each of its trials by itself.
@@ -151,7 +151,7 @@ def _job(folder: Path, running: RunningSettings, lengths: Mapping[str, Mapping[s
         folder=folder.resolve(),
         lengths=lengths,
         ledger=running.ledger,
-        pulse=running.pulse,
+        heartbeat=running.heartbeat,
         track=tuple(running.track),
         workers=running.workers,
     )
@@ -185,7 +185,7 @@ def _conclude(
     # The matrix needs every model, so it waits until no trial is to run any more.
     if plan.measures.cross and plan.measures.masks and not left:
         record = add_cross(record, folder, plan.measures, reporter)
-    record = add_floors(record, folder, plan.measures, reporter)
+    record = add_random_weights(record, folder, plan.measures, reporter)
     record = add_votes(record, folder, reporter)
     page = write_report(record, folder)
     write_results(record, folder)

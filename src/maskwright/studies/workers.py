@@ -19,7 +19,7 @@ from maskwright.studies.mirror import mirror_trial
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.progress import StudyProgress
 from maskwright.studies.record import TrialRecord
-from maskwright.studies.storage import Pulse
+from maskwright.studies.storage import Heartbeat
 from maskwright.studies.trial import TrialStopped, run_trial, trial_folder
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
@@ -45,7 +45,7 @@ class Job:
     folder: Path
     lengths: Mapping[str, Mapping[str, Any]]
     ledger: str | None = None
-    pulse: Pulse = Pulse()
+    heartbeat: Heartbeat = Heartbeat()
     track: tuple[str, ...] = ()
     workers: int = 1
 
@@ -53,7 +53,7 @@ class Job:
         """The ledger of this job's study."""
         larger_is_better = plan.measures.main_metric.larger_is_better
         return Ledger.open(
-            self.folder, plan.name, self.ledger, self.pulse, larger_is_better=larger_is_better
+            self.folder, plan.name, self.ledger, self.heartbeat, larger_is_better=larger_is_better
         )
 
 
@@ -73,7 +73,7 @@ def work(job: Job, reporter: Reporter) -> int:
                 _run_claimed(plan, job, ledger, claim, reporter)
                 count += 1
             elif _unfinished(ledger.records()):
-                time.sleep(min(_PATIENCE, job.pulse.interval))
+                time.sleep(min(_PATIENCE, job.heartbeat.interval))
             else:
                 break
     return count
@@ -180,7 +180,7 @@ def watch_workers(job: Job, workers: Sequence[Started], reporter: Reporter) -> N
             _report_dead(job, workers, dead, reporter)
             if not is_any_alive:
                 break
-            time.sleep(min(_PATIENCE, job.pulse.interval))
+            time.sleep(min(_PATIENCE, job.heartbeat.interval))
     reporter.finish()
     if _unfinished(records) and len(dead) == len(workers):
         raise MaskwrightError(
@@ -198,7 +198,8 @@ def _report_dead(job: Job, workers: Sequence[Started], dead: set[str], reporter:
         if (cause := worker.cause()) is not None:
             dead.add(worker.name)
             reporter.warn(
-                f"{worker.name} died ({cause}); its trial goes to another after {job.pulse.grace} s"
+                f"{worker.name} died ({cause}); its trial goes to another after"
+                f" {job.heartbeat.grace} s"
             )
 
 

@@ -11,7 +11,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings
 from maskwright.workflows.runs.find_runs import find_runs
 from maskwright.workflows.runs.run_folder import RunFolder
-from maskwright.workflows.runs.run_row import COLUMNS, RunRow, UnreadRun, read_row
+from maskwright.workflows.runs.run_row import COLUMNS, RunRow, UnreadableRun, read_row
 
 # Numbers, or None for a file that is not there.
 _Marks = tuple[int | None, ...]
@@ -36,7 +36,7 @@ class RunShelf:
                 name = path.relative_to(root).as_posix()
                 try:
                     rows.append(self._describe(path, name))
-                except UnreadRun as error:
+                except UnreadableRun as error:
                     unread.append(f"{name}: {error}")
         version = hash_strings([json.dumps(rows), *unread])
         if version == known:

@@ -18,7 +18,7 @@ class MaskwrightError(ValueError):
         return [f"{type(self).__name__}: {self}"]
 
 
-class NotAtHand(MaskwrightError):
+class NotAvailable(MaskwrightError):
     """Something that has to be fetched or installed first; the request itself is right."""
 
 

@@ -37,7 +37,7 @@ def write_atomic(path: Path | str, write: Callable[[Path], None]) -> None:
     except OSError as error:
         intact = f" The earlier {path.name} is intact." if path.exists() else ""
         raise MaskwrightError(
-            f"Could not write {path}: {error.strerror or error}.{intact} {way_out(path)}"
+            f"Could not write {path}: {error.strerror or error}.{intact} {write_advice(path)}"
         ) from error
     finally:
         # where the folder itself is missing or refused there is nothing to take away, and the first
@@ -55,11 +55,11 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MaskwrightError(
-            f"Cannot make the folder '{path}': {error.strerror}. {way_out(path)}"
+            f"Cannot make the folder '{path}': {error.strerror}. {write_advice(path)}"
         ) from error
 
 
-def way_out(path: Path | str) -> str:
+def write_advice(path: Path | str) -> str:
     """What to do about a path that cannot be written, as a sentence."""
     if is_in_cache(path):
         return "Set MASKWRIGHT_CACHE to a folder that can be written and has room."

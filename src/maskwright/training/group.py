@@ -52,7 +52,7 @@ class Group:
         try:
             dist.broadcast_object_list(box, src=0)
         except RuntimeError as error:
-            raise PeerLost(self) from error
+            raise ProcessLost(self) from error
         return box[0]
 
     def hear_all(self, value: Any) -> list[Any]:
@@ -63,7 +63,7 @@ class Group:
         try:
             dist.all_gather_object(said, value)
         except RuntimeError as error:
-            raise PeerLost(self) from error
+            raise ProcessLost(self) from error
         return said
 
     def total(self, values: list[float]) -> list[float]:
@@ -85,7 +85,7 @@ class Group:
         try:
             dist.all_reduce(numbers, operation)
         except RuntimeError as error:
-            raise PeerLost(self) from error
+            raise ProcessLost(self) from error
         return numbers.tolist()
 
     def gather_rows(self, rows: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ class Group:
 ALONE = Group()
 
 
-class PeerLost(MaskwrightError):
+class ProcessLost(MaskwrightError):
     """Another process has ended, or cannot be reached."""
 
     def __init__(self, group: Group) -> None:
@@ -112,7 +112,7 @@ class PeerLost(MaskwrightError):
         )
 
 
-def is_lost_peer(error: BaseException) -> bool:
+def is_lost_process(error: BaseException) -> bool:
     """Whether an error of torch means that another process cannot be reached."""
     if isinstance(error, dist.DistError):
         return True

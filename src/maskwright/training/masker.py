@@ -18,8 +18,9 @@ from maskwright.masking.stateful import (
     flops_of,
     stateful_policies,
 )
+from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.encoder import Encoder
-from maskwright.patches import Grid, PatchMask, PixelScale, take, visible_count
+from maskwright.patches import Grid, PatchMask, PixelScale, Prediction, take, visible_count
 from maskwright.schedules import Schedule
 from maskwright.support.seeding import KeyedRng, derive_seed, sample_rng
 from maskwright.training.monitor import MaskMonitor
@@ -92,9 +93,12 @@ class Masker(nn.Module):
         """Share of patches that is masked, over the training."""
         return self.settings.ratio
 
-    def scene(self, shown: Shown, *, epoch: int, step: int, progress: float) -> Scene:
-        """What the policy sees of a training step."""
-        ratio = self.ratio.at(self._leveled(progress), self._leveled(self._step_draw(step)))
+    def scene(
+        self, shown: Shown, *, epoch: int, step: int, progress: float, ratio: float | None = None
+    ) -> Scene:
+        """What the policy sees of a training step; ratio: by the schedule where it is None."""
+        if ratio is None:
+            ratio = ratio_at(self.settings, step, progress)
         return Scene(
             grid=self.grid,
             num_masked=self.grid.num_patches - visible_count(self.grid.num_patches, ratio),
@@ -109,15 +113,38 @@ class Masker(nn.Module):
             attention=lambda source: self.look(source, shown.images, charged=True),
             mask_ids=shown.mask_ids,
             keys=shown.keys,
-            picture_rng=self._picture_rng(shown, epoch),
+            picture_rng=picture_rng(self.settings.seed, shown, epoch),
         )
 
     def draw(self, scene: Scene) -> PatchMask:
         """Mask a batch as its samples, epoch and seed decide."""
         num_predicted = predicted_count(scene.num_masked, self.settings.predict)
         mask = mask_scene(self.policy, scene, num_predicted)
-        self.monitor.add(mask)
+        self.monitor.add(mask.is_masked)
         return mask
+
+    def predict(
+        self,
+        model: MaskedAutoencoder,
+        images: Tensor,
+        mask: PatchMask,
+        weights: Tensor | None = None,
+        *,
+        visible: bool = False,
+    ) -> Prediction:
+        """What the model predicts of what the mask hides; visible: of what it shows, too."""
+        prediction: Prediction = model(images, mask, weights, visible=visible)
+        return prediction
+
+    def share_masked(self, mask: PatchMask) -> float:
+        """The share of patches that a mask hides."""
+        return mask.num_masked / mask.num_patches
+
+    def count_patches(self, ratio: float) -> tuple[int, int]:
+        """How many patches of a picture are seen and predicted at a ratio."""
+        num_visible = visible_count(self.grid.num_patches, ratio)
+        num_masked = self.grid.num_patches - num_visible
+        return num_visible, predicted_count(num_masked, self.settings.predict) or num_masked
 
     def weights(self, scene: Scene, mask: PatchMask) -> Tensor | None:
         """(B, V) ones that carry a gradient from the reconstruction's loss to policies, or None."""
@@ -196,23 +223,25 @@ class Masker(nn.Module):
         if self.own_teacher is not None:
             self.own_teacher.copy(encoder)
 
-    def _leveled(self, share: float) -> float:
-        """The nearest of `ratio_levels` values in [0, 1]."""
-        levels = self.settings.ratio_levels
-        return share if levels is None else round(share * (levels - 1)) / (levels - 1)
 
-    def _step_draw(self, step: int) -> float:
-        # From the step alone, so that a resumed run draws the same ratios.
-        return random.Random(derive_seed(self.settings.seed, "ratio", step)).random()
+def ratio_at(settings: MaskerSettings, step: int, progress: float) -> float:
+    """The share that is masked in a step, one for the whole batch."""
+    # From the step alone, so that a resumed run draws the same ratios.
+    draw = random.Random(derive_seed(settings.seed, "ratio", step)).random()
+    levels = settings.ratio_levels
+    return settings.ratio.at(_leveled(progress, levels), _leveled(draw, levels))
 
-    def _picture_rng(self, shown: Shown, epoch: int) -> KeyedRng | None:
-        """Chance that all masks of a picture share; None where each picture has one mask."""
-        if shown.mask_ids is None:
-            return None
-        # `PretrainModule.show` adds the mask's number above bit 40; without it the id is the
-        # picture's own.
-        picture_ids = shown.sample_ids - (shown.mask_ids << 40)
-        return sample_rng(self.settings.seed, epoch, picture_ids, "picture")
+
+def _leveled(share: float, levels: int | None) -> float:
+    """The nearest of so many values in [0, 1]; any value for None."""
+    return share if levels is None else round(share * (levels - 1)) / (levels - 1)
+
+
+def picture_rng(seed: int, shown: Shown, epoch: int) -> KeyedRng | None:
+    """Chance that all masks of a picture share; None where each picture has one mask."""
+    if shown.mask_ids is None:
+        return None
+    return sample_rng(seed, epoch, shown.picture_ids, "picture")
 
 
 def predicted_count(num_masked: int, share: float) -> int | None:

@@ -12,13 +12,13 @@ from torch import Tensor
 from maskwright.data.picture_losses import PictureLosses
 from maskwright.losses.objective import ObjectiveValue
 from maskwright.patches import PatchMask, Prediction
-from maskwright.support.sample_ids import join_sample_ids
 from maskwright.training.clock import Clock
 from maskwright.training.feature_sources import measure_spread
 from maskwright.training.layer_rates import IS_ENCODER, encoder_share, rate_by_layer
 from maskwright.training.optimizers import find_optimizer
 from maskwright.training.pretrain_parts import PretrainParts, PretrainStepSettings, training_cost
-from maskwright.training.shown import Shown
+from maskwright.training.shown import Shown, show
+from maskwright.training.step_parts import StepPart, mean_row, parts_of
 from maskwright.training.stepped import SteppedModule
 
 
@@ -52,7 +52,8 @@ class PretrainModule(SteppedModule):
         # What each picture costs, where pictures are sampled by it; set by whoever builds the
         # loader that draws by it.
         self.picture_losses: PictureLosses | None = None
-        # (sample ids, losses) of the batches of the optimizer step that is being made.
+        # (sample ids, losses) of the parts of this step, and of the batches of the optimizer step.
+        self._costs: list[tuple[Tensor, Tensor]] = []
         self._unobserved: list[tuple[Tensor, Tensor]] = []
 
     @property
@@ -61,13 +62,43 @@ class PretrainModule(SteppedModule):
         return map_names_of(self.masker.policy.traits.needed("prior"), self.objective.needs.priors)
 
     def training_step(self, batch: Any) -> Tensor:
-        progress = self.clock.progress(self.global_step)
-        shown = self.show(batch)
+        step, progress = self.global_step, self.clock.progress(self.global_step)
+        self.masker.follow(self.model.encoder, step)
+        if self.features is not None:
+            self.features.follow(self.model.encoder, step, progress)
 
+        # One part, unless each picture draws a ratio of its own; then pictures count alike.
+        parts = parts_of(
+            self.masker.settings,
+            self.show(batch),
+            epoch=self.current_epoch,
+            step=step,
+            progress=progress,
+        )
+        losses, rows = [], []
+        for part in parts:
+            losses.append(part.share * self.learn_from(part, progress))
+            rows.append(self.latest)
+        if len(parts) > 1:
+            self.latest = mean_row(rows, [part.share for part in parts])
+        if self._costs:
+            ids, costs = (torch.cat(values) for values in zip(*self._costs, strict=True))
+            # once a step, because processes have parts of other sizes
+            gather = self.group.gather_rows
+            self._unobserved.append((gather(ids), gather(costs)))
+            self._costs = []
+        return torch.stack(losses).sum()
+
+    def learn_from(self, part: StepPart, progress: float) -> Tensor:
+        """The loss of pictures that share a ratio; sets `latest` for them."""
         # Score and split: the policy looks at the scene and gives a mask.
-        self.masker.follow(self.model.encoder, self.global_step)
+        shown = part.shown
         scene = self.masker.scene(
-            shown, epoch=self.current_epoch, step=self.global_step, progress=progress
+            shown,
+            epoch=self.current_epoch,
+            step=self.global_step,
+            progress=progress,
+            ratio=part.ratio,
         )
         mask = self.masker.draw(scene)
         # Whether scores were numbers is known on the device; it is read with the gradient's check.
@@ -75,8 +106,6 @@ class PretrainModule(SteppedModule):
             self.checks.append(checks)
 
         # Predict: (B, C, H, W) images and their mask -> (B, K, T) values.
-        if self.features is not None:
-            self.features.follow(self.model.encoder, self.global_step, progress)
         weights = self.masker.weights(scene, mask)
         repeats = self.settings.masks_per_image
         prediction = self.predict(shown.images, mask, weights, repeats)
@@ -92,9 +121,7 @@ class PretrainModule(SteppedModule):
         self.record(mask, value, prediction.truth)
         if self.picture_losses is not None:
             # (B, K) -> (B,): the loss that a picture is sampled by is that of the reconstruction
-            costs = patch_errors(prediction).mean(1)
-            gather = self.group.gather_rows
-            self._unobserved.append((gather(shown.sample_ids), gather(costs)))
+            self._costs.append((shown.sample_ids, patch_errors(prediction).mean(1)))
         if policy_loss is None:
             return value.total
         self.latest["loss_policy"] = policy_loss.detach()
@@ -113,7 +140,7 @@ class PretrainModule(SteppedModule):
         repeats: how often the batch holds the same pictures, one repetition after another.
         """
         visible = self.objective.needs.visible
-        prediction: Prediction = self.model(images, mask, weights, visible=visible)
+        prediction = self.masker.predict(self.model, images, mask, weights, visible=visible)
         if self.features is None:
             return prediction
         # The network sees whole pictures, so masks of one picture share its values: (B, N, T).
@@ -125,28 +152,7 @@ class PretrainModule(SteppedModule):
 
         They are repeated under new ids when a picture gets several masks.
         """
-        images = self.scale.to_model(batch.images)  # (B, C, H, W)
-        ids = batch.sample_ids
-        repeats = self.settings.masks_per_image
-        if repeats == 1:
-            return Shown(
-                images=images,
-                sample_ids=ids,
-                mask_ids=None,
-                priors=batch.priors,
-                views=batch.views,
-                keys=batch.keys,
-            )
-        mask_ids = torch.arange(repeats, device=ids.device).repeat_interleave(len(ids))
-        return Shown(
-            images=images.repeat(repeats, 1, 1, 1),  # (repeats * B, C, H, W)
-            # Each mask has a stream of chance of its own, and the picture can be read back from it.
-            sample_ids=join_sample_ids(ids.repeat(repeats), mask_ids),
-            mask_ids=mask_ids,
-            priors={name: share.repeat(repeats, 1) for name, share in batch.priors.items()},
-            views=batch.views.repeat(repeats, 1),
-            keys=None if batch.keys is None else batch.keys * repeats,
-        )
+        return show(batch, self.scale, self.settings.masks_per_image)
 
     def record(self, mask: PatchMask, value: ObjectiveValue, truth: Tensor | None) -> None:
         """Keep this step's values for whoever writes them down, without waiting for the device."""
@@ -166,7 +172,7 @@ class PretrainModule(SteppedModule):
         self.latest = {
             **value.columns("loss"),
             "num_visible": mask.num_visible,
-            "masked": mask.num_masked / mask.num_patches,
+            "masked": self.masker.share_masked(mask),
         }
         self.latest |= {f"weight_{name}": weight for name, weight in value.weights.items()}
         if self.features is not None and truth is not None:

@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskwright.patches.mask import PatchMask
-
 # The geometry of a run's masks is measured on this many of the latest.
 KEPT = 512
 
@@ -42,9 +40,8 @@ class MaskMonitor:
         self._recent, self._ever = _Counts(**state["recent"]), _Counts(**state["ever"])
         self.latest = list(state["latest"])
 
-    def add(self, mask: PatchMask) -> None:
-        """Count one batch."""
-        flags = mask.is_masked.detach()
+    def add(self, flags: Tensor) -> None:
+        """Count one batch of masks, (B, N) booleans, True = masked."""
         self._recent, self._ever = self._recent.plus(flags), self._ever.plus(flags)
         self.latest.append(flags)
         # Drop the oldest batch as long as the others are enough.

@@ -9,6 +9,7 @@ from maskwright.losses.objective import Objective
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.models.cost import count_step
+from maskwright.training.component_masker import ComponentMasker
 from maskwright.training.feature_sources import FeatureSource
 from maskwright.training.masker import Masker
 from maskwright.training.schedule_lr import LearningRate
@@ -44,13 +45,13 @@ class PretrainParts:
     """What a training is made of.
 
     model: what is trained.
-    masker: draws its masks.
+    masker: draws its masks, of patches or of parts of whole pictures.
     objective: the loss.
     features: what computes the target, where it is no function of the pixels alone.
     """
 
     model: MaskedAutoencoder
-    masker: Masker
+    masker: Masker | ComponentMasker
     objective: Objective
     features: FeatureSource | None = None
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
+from maskwright.data.loader import Batch
 from maskwright.masking.stateful import Feedback
-from maskwright.patches import PatchMask
+from maskwright.patches import PatchMask, PixelScale
+from maskwright.support.sample_ids import join_sample_ids
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,43 @@ class Shown:
     priors: Mapping[str, Tensor]
     views: Tensor
     keys: Sequence[str] | None = None
+
+    @property
+    def picture_ids(self) -> Tensor:
+        """(B,) which picture of the data, whichever of its masks."""
+        if self.mask_ids is None:
+            return self.sample_ids
+        # `show` adds the mask's number above bit 40; without it the id is the
+        # picture's own.
+        return self.sample_ids - (self.mask_ids << 40)
+
+
+def show(batch: Batch, scale: PixelScale, repeats: int = 1) -> Shown:
+    """A batch in the model's numbers with all that belongs to it.
+
+    repeats: how many masks each picture gets; it is repeated under new ids.
+    """
+    images = scale.to_model(batch.images)  # (B, C, H, W)
+    ids = batch.sample_ids
+    if repeats == 1:
+        return Shown(
+            images=images,
+            sample_ids=ids,
+            mask_ids=None,
+            priors=batch.priors,
+            views=batch.views,
+            keys=batch.keys,
+        )
+    mask_ids = torch.arange(repeats, device=ids.device).repeat_interleave(len(ids))
+    return Shown(
+        images=images.repeat(repeats, 1, 1, 1),  # (repeats * B, C, H, W)
+        # Each mask has a stream of chance of its own, and the picture can be read back from it.
+        sample_ids=join_sample_ids(ids.repeat(repeats), mask_ids),
+        mask_ids=mask_ids,
+        priors={name: share.repeat(repeats, 1) for name, share in batch.priors.items()},
+        views=batch.views.repeat(repeats, 1),
+        keys=None if batch.keys is None else batch.keys * repeats,
+    )
 
 
 def gather_feedback(feedback: Feedback, gather: Callable[[Tensor], Tensor]) -> Feedback:

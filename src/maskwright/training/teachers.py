@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from maskwright.models.attention_map import attention_map
 from maskwright.models.config import ModelConfig
-from maskwright.models.cost import count_look
+from maskwright.models.cost import count_attention_map
 from maskwright.models.encoder import Encoder
 from maskwright.patches.grid import Grid
 from maskwright.patches.pixels import PixelScale, patchify
@@ -62,7 +62,7 @@ class OwnTeacher(nn.Module):
         return attention_map(self.encoder, patchify(images, self.grid.patch_size)).float()
 
     def flops(self) -> int:
-        return count_look(self.config)
+        return count_attention_map(self.config)
 
     def get_extra_state(self) -> dict[str, int]:
         return {"step": self._step}
@@ -128,4 +128,4 @@ class Teacher:
         return flat / flat.sum(1, keepdim=True)
 
     def flops(self) -> int:
-        return count_look(self.config)
+        return count_attention_map(self.config)

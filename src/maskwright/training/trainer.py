@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from maskwright.support.on_device import move
 from maskwright.support.torch_files import write_torch
 from maskwright.training.callback import Callback
-from maskwright.training.group import ALONE, Group, PeerLost, is_lost_peer
+from maskwright.training.group import ALONE, Group, ProcessLost, is_lost_process
 from maskwright.training.precision import Precision
 from maskwright.training.stepped import SteppedModule
 from maskwright.training.weight_average import WeightAverage
@@ -115,8 +115,8 @@ class Trainer:
         except BaseException as error:
             self._call("on_exception", module)
             # gloo and NCCL say in their own words that another process is gone.
-            if self.group.world_size > 1 and is_lost_peer(error):
-                raise PeerLost(self.group) from error
+            if self.group.world_size > 1 and is_lost_process(error):
+                raise ProcessLost(self.group) from error
             raise
         self._call("on_train_end", module)
 

@@ -38,7 +38,9 @@ def anomaly_sheet(
     tops: the value of each score's map that is light yellow.
     """
     # Not `capitalize`, which would make `MSE` into `Mse`.
-    titles = ["Picture", *(f"{name[0].upper()}{name[1:]}" for name in tops)]
+    titles = ["Picture"]
+    for name in tops:
+        titles.append(name[0].upper() + name[1:])
     # Two pictures on a line while they fit.
     width_of_two = 2 * len(titles) * examples[0].image.shape[-1]
     beside = 2 if len(examples) > 1 and width_of_two < MOST_WIDTH else 1
@@ -52,7 +54,7 @@ def anomaly_sheet(
                 heat = color_map(example.maps[name], top)
                 tiles.append(to_tile(heat))
             words += example.captions
-        missing = beside * len(titles) - len(tiles)
         heading = () if lines else titles * beside
-        lines.append(GridLine(tiles + [None] * missing, words + [""] * missing, heading))
+        line = GridLine(tiles, words, heading)
+        lines.append(line.filled_up(beside * len(titles)))
     return picture_grid(lines, [Note(note) for note in notes], title)

@@ -70,9 +70,10 @@ def line_chart(panels: Sequence[Panel], title: str, notes: Sequence[str] = ()) -
     legend_columns = 2 if longest_label <= _HALF_A_PANEL else 1
     legend_rows = math.ceil(max(len(panel.lines) for panel in panels) / legend_columns)
     notes = _wrap(notes, len(panels))
+    width = max(7.2, 5.0 * len(panels))
     height = _HEIGHT + _NOTE_HEIGHT * len(notes) + _LEGEND_HEIGHT * legend_rows
-    figure = Figure(figsize=(max(7.2, 5.0 * len(panels)), height), layout="constrained")
-    all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    figure = Figure(figsize=(width, height), layout="constrained")
+    (all_axes,) = figure.subplots(1, len(panels), sharey=True, squeeze=False)
     for axes, panel in zip(all_axes, panels, strict=True):
         _draw_panel(axes, panel, legend_columns)
     # The panels share their vertical scale, so the first names it for all.
@@ -86,7 +87,8 @@ def _draw_panel(axes: Axes, panel: Panel, legend_columns: int) -> None:
     steps = list(dict.fromkeys(step for line in panel.lines for step in line.steps))
     for index, line in enumerate(panel.lines):
         positions = [steps.index(step) for step in line.steps]
-        draw_band(axes, index, Band(line.label, positions, line.values, line.lows, line.highs))
+        band = Band(line.label, positions, line.values, line.lows, line.highs)
+        draw_band(axes, index, band)
     for name, value in panel.dashed.items():
         _draw_named(axes, name, value)
     axes.set_xticks(range(len(steps)), steps)
@@ -165,9 +167,12 @@ def bar_chart(panel: BarPanel, title: str, notes: Sequence[str] = ()) -> Figure:
     _refuse_empty(series)
     groups = list(dict.fromkeys(group for bars in series for group in bars.groups))
     # Each group takes a slot per series and an empty one to its neighbor.
-    width = min(18.0, max(7.2, 2.0 + 0.28 * len(groups) * (len(series) + 1)))
+    num_slots = len(groups) * (len(series) + 1)
+    width = 2.0 + 0.28 * num_slots
+    width = min(18.0, max(7.2, width))
     notes = _wrap(notes, width / 5.4)
-    figure = Figure(figsize=(width, _HEIGHT + _NOTE_HEIGHT * len(notes)), layout="constrained")
+    height = _HEIGHT + _NOTE_HEIGHT * len(notes)
+    figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     axes.set_xlabel(panel.x)
     axes.set_ylabel(panel.y)
@@ -177,7 +182,8 @@ def bar_chart(panel: BarPanel, title: str, notes: Sequence[str] = ()) -> Figure:
         _draw_named(axes, name, value)
     _name_groups(axes, groups)
     axes.set_ylim(0, panel.top)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=_legend_columns(series, width))
+    columns = _legend_columns(series, width)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
     write_heading(figure, title, notes)
     return figure
 
@@ -223,5 +229,7 @@ def _name_groups(axes: Axes, groups: Sequence[str]) -> None:
 def _legend_columns(series: Sequence[Bars], width: float) -> int:
     """How many legend entries stand beside each other in a figure `width` inches wide."""
     # A swatch and about 0.085 inches a letter; 1.6 inches go to the axis labels.
-    entry = 0.65 + 0.085 * max(len(bars.label) for bars in series)
-    return max(1, min(len(series), int((width - 1.6) / entry)))
+    longest = max(len(bars.label) for bars in series)
+    entry = 0.65 + 0.085 * longest
+    fitting = int((width - 1.6) / entry)
+    return max(1, min(len(series), fitting))

@@ -36,15 +36,16 @@ def confusion_figure(counts: Tensor, classes: Sequence[str], title: str) -> Figu
             f"A confusion of {len(counts)} classes needs as many names; got {len(classes)}."
         )
     table = counts.double().numpy()
-    totals = table.sum(1)
-    # (K, K) / (K, 1); the row of a class without pictures stays zero.
-    shares = np.divide(table, totals[:, None], out=np.zeros_like(table), where=totals[:, None] > 0)
+    totals = table.sum(1, keepdims=True)  # (K, 1)
+    # The row of a class without pictures stays zero.
+    shares = np.zeros_like(table)
+    np.divide(table, totals, out=shares, where=totals > 0)
     side = min(9.0, max(3.2, 0.34 * len(classes) + 1.8))
     figure = Figure(figsize=(side + 3.6, side), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left")
     left, right = figure.subplots(1, 2, width_ratios=(side, 3.0))
     _draw_matrix(left, shares, classes)
-    _draw_bars(right, np.diag(shares), totals, classes)
+    _draw_bars(right, np.diag(shares), totals[:, 0], classes)
     return figure
 
 
@@ -84,7 +85,8 @@ def _draw_bars(axes: Axes, rights: np.ndarray, totals: np.ndarray, classes: Sequ
     measured = rights[has_pictures]
     # Without names nobody can tell a class by its row, so a sorted curve says more.
     values = rights if names else np.sort(measured)
-    axes.barh(np.arange(len(values)), values, color=SERIES[0], height=0.72 if names else 1.0)
+    thickness = 0.72 if names else 1.0
+    axes.barh(np.arange(len(values)), values, color=SERIES[0], height=thickness)
     # Upside down, so that the first class is at the top as in the matrix.
     axes.set_ylim(len(values) - 0.5, -0.5)
     axes.set_xlim(0, 1)

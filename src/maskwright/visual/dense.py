@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from maskwright.visual.picture_grid import GridLine, Note, picture_grid
-from maskwright.visual.tiles import to_rgb, to_tile
+from maskwright.visual.tiles import to_tile
 
 # Below this width of a tile two examples stand on a line.
 _NARROW = 200
@@ -52,15 +51,11 @@ def segmentation_sheet(
     iou: of each class; None for a class that the test maps do not have.
     """
     colors = class_colors(len(classes))
-    triples = []
-    for example in examples:
-        tile = to_tile(example.image)
-        truth, given = (
-            _paint(values, colors, tile.shape) for values in (example.truth, example.given)
-        )
-        triples.append((tile, truth, given, example.name))
-    lines, columns = _lines(triples)
-    lines += _legend(classes, iou, colors, columns, triples[0][0].shape[1])
+    triples = [_triple(example, lambda values: _paint(values, colors)) for example in examples]
+    lines = _lines(triples)
+    columns = len(lines[0].tiles)
+    swatches = [_swatch(color, triples[0].width) for color in colors]
+    lines += _legend(classes, iou, swatches, columns)
     note = Note("Number below a class: its IoU over all test pictures. Hatched: not counted.")
     return picture_grid(lines, [note], title)
 
@@ -70,16 +65,9 @@ def value_sheet(examples: Sequence[DenseExample], title: str) -> np.ndarray:
     known = np.concatenate([example.truth[~np.isnan(example.truth)] for example in examples])
     # Two percent at either end, so that a few far numbers do not make the rest look alike.
     low, high = np.percentile(known, [2, 98]) if len(known) else (0.0, 1.0)
-    triples = []
-    for example in examples:
-        tile = to_tile(example.image)
-        truth, given = (
-            _color(values, low, high, tile.shape) for values in (example.truth, example.given)
-        )
-        triples.append((tile, truth, given, example.name))
-    lines, _ = _lines(triples)
+    triples = [_triple(example, lambda values: _color(values, low, high)) for example in examples]
     note = Note(f"Dark blue {low:.4g} or less, yellow {high:.4g} or more. Hatched: not counted.")
-    return picture_grid(lines, [note], title)
+    return picture_grid(_lines(triples), [note], title)
 
 
 def class_colors(count: int) -> np.ndarray:
@@ -87,79 +75,126 @@ def class_colors(count: int) -> np.ndarray:
     few = matplotlib.colormaps[_FEW_COLORS]
     if count <= few.N:
         # Strong colors first, then their pale relatives.
-        order = [*range(0, few.N, 2), *range(1, few.N, 2)][:count]
-        shares = few(order)
+        strong = range(0, few.N, 2)
+        pale = range(1, few.N, 2)
+        order = [*strong, *pale]
+        shares = few(order[:count])
     else:
-        shares = matplotlib.colormaps[_MANY_COLORS](np.arange(count) / count)
-    return np.rint(np.asarray(shares)[:, :3] * 255).astype(np.uint8)
+        hues = np.arange(count) / count
+        shares = matplotlib.colormaps[_MANY_COLORS](hues)
+    return _to_bytes(np.asarray(shares))
 
 
-def _paint(values: np.ndarray, colors: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Classes (h, w) as a tile; what is ignored is hatched."""
-    ignored = values >= len(colors)
-    painted = colors[np.where(ignored, 0, values)]
-    return _fit(painted, ignored, shape)
+@dataclass(frozen=True)
+class _Colored:
+    """A map in colors.
+
+    pixels: (h, w, 3) uint8.
+    is_blank: (h, w) booleans, what is not counted.
+    """
+
+    pixels: np.ndarray
+    is_blank: np.ndarray
 
 
-def _color(values: np.ndarray, low: float, high: float, shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers (h, w) as a tile; what is unknown is hatched."""
-    unknown = np.isnan(values)
-    shares = (np.where(unknown, low, values) - low) / max(high - low, 1e-12)
-    painted = matplotlib.colormaps[_VALUE_COLORS](shares.clip(0, 1))[..., :3]
-    return _fit(np.rint(painted * 255).astype(np.uint8), unknown, shape)
+@dataclass(frozen=True)
+class _Triple:
+    """Three tiles of one size, and the name of their picture."""
+
+    picture: np.ndarray
+    truth: np.ndarray
+    given: np.ndarray
+    name: str
+
+    @property
+    def width(self) -> int:
+        return self.picture.shape[1]
 
 
-def _fit(painted: np.ndarray, is_blank: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A (h, w, 3) picture at the size of a tile, its blank pixels hatched."""
-    size = (shape[1], shape[0])
-    resized = Image.fromarray(painted).resize(size, Image.Resampling.NEAREST)
-    blanks = Image.fromarray(is_blank.astype(np.uint8) * 255).resize(size, Image.Resampling.NEAREST)
-    hatched = np.asarray(blanks) > 0
-    rows, cols = np.mgrid[: shape[0], : shape[1]]
+def _triple(example: DenseExample, color: Callable[[np.ndarray], _Colored]) -> _Triple:
+    """The tiles of an example, its maps in colors."""
+    tile = to_tile(example.image)
+    height, width = tile.shape[:2]
+    return _Triple(
+        picture=tile,
+        truth=_fit(color(example.truth), height, width),
+        given=_fit(color(example.given), height, width),
+        name=example.name,
+    )
+
+
+def _paint(values: np.ndarray, colors: np.ndarray) -> _Colored:
+    """Classes (h, w) in the colors of each."""
+    is_ignored = values >= len(colors)
+    known = np.where(is_ignored, 0, values)
+    return _Colored(colors[known], is_ignored)
+
+
+def _color(values: np.ndarray, low: float, high: float) -> _Colored:
+    """Numbers (h, w) in colors from low to high."""
+    is_unknown = np.isnan(values)
+    known = np.where(is_unknown, low, values)
+    shares = (known - low) / max(high - low, 1e-12)
+    colors = matplotlib.colormaps[_VALUE_COLORS](shares.clip(0, 1))
+    return _Colored(_to_bytes(colors), is_unknown)
+
+
+def _to_bytes(colors: np.ndarray) -> np.ndarray:
+    """Colors (..., 4) in [0, 1] as (..., 3) uint8, without their opacity."""
+    levels = colors[..., :3] * 255
+    return np.rint(levels).astype(np.uint8)
+
+
+def _fit(colored: _Colored, height: int, width: int) -> np.ndarray:
+    """A map at the size of a tile, its blank pixels hatched."""
+    size = (width, height)
+    picture = Image.fromarray(colored.pixels).resize(size, Image.Resampling.NEAREST)
+    flags = Image.fromarray(colored.is_blank.astype(np.uint8))
+    is_hatched = np.asarray(flags.resize(size, Image.Resampling.NEAREST)) > 0
+
     # Pale diagonal lines, which no class and no number has.
-    blank = np.where(((rows + cols) % 8 == 0)[..., None], 205, 235).astype(np.uint8)
-    return np.where(hatched[..., None], blank, np.asarray(resized))
+    rows, cols = np.mgrid[:height, :width]
+    is_line = (rows + cols) % 8 == 0
+    hatching = np.where(is_line, 205, 235).astype(np.uint8)
+    return np.where(is_hatched[..., None], hatching[..., None], np.asarray(picture))
 
 
-def _lines(
-    triples: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, str]],
-) -> tuple[list[GridLine], int]:
-    """Lines of one or two examples, and how many columns they have."""
-    beside = 2 if triples[0][0].shape[1] <= _NARROW and len(triples) > 1 else 1
+def _lines(triples: Sequence[_Triple]) -> list[GridLine]:
+    """Lines of one or two examples."""
+    is_narrow = triples[0].width <= _NARROW
+    beside = 2 if is_narrow and len(triples) > 1 else 1
     titles = ["Picture", "Truth", "Prediction"] * beside
     lines: list[GridLine] = []
     for start in range(0, len(triples), beside):
         tiles: list[np.ndarray | None] = []
         words: list[str] = []
-        for image, truth, given, name in triples[start : start + beside]:
-            tiles += [image, truth, given]
-            words += [name, "", ""]
+        for triple in triples[start : start + beside]:
+            tiles += [triple.picture, triple.truth, triple.given]
+            words += [triple.name, "", ""]
+        line = GridLine(tiles, words, () if lines else titles)
         # The last line may have one example where others have two.
-        missing = len(titles) - len(tiles)
-        lines.append(
-            GridLine(tiles + [None] * missing, words + [""] * missing, () if lines else titles)
-        )
-    return lines, len(titles)
+        lines.append(line.filled_up(len(titles)))
+    return lines
+
+
+def _swatch(color: np.ndarray, width: int) -> np.ndarray:
+    """A strip (h, width, 3) of one color."""
+    return np.full((_SWATCH_HEIGHT, width, 3), color, np.uint8)
 
 
 def _legend(
     classes: Sequence[str],
     iou: Sequence[float | None],
-    colors: np.ndarray,
+    swatches: Sequence[np.ndarray],
     columns: int,
-    width: int,
 ) -> list[GridLine]:
     """Lines of color swatches with the name and the IoU of each class."""
+    words = [f"{name}  {_format(share)}" for name, share in zip(classes, iou, strict=True)]
     lines = []
     for start in range(0, len(classes), columns):
-        rows = range(start, min(start + columns, len(classes)))
-        swatches: list[np.ndarray | None] = []
-        for at in rows:
-            flat = torch.tensor(colors[at] / 255).float()[:, None, None]
-            swatches.append(to_rgb(flat.expand(3, _SWATCH_HEIGHT, width)))
-        words = [f"{classes[at]}  {_format(iou[at])}" for at in rows]
-        missing = columns - len(rows)
-        lines.append(GridLine(swatches + [None] * missing, words + [""] * missing, last=False))
+        part = slice(start, start + columns)
+        line = GridLine(swatches[part], words[part], last=False)
+        lines.append(line.filled_up(columns))
     return lines
 
 

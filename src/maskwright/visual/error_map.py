@@ -25,8 +25,8 @@ SPREAD_NOTE = (
 def error_tile(picture: Tensor, truth: Tensor) -> np.ndarray:
     """Draw how far a (C, H, W) picture in [0, 1] is from the truth."""
     error = (picture.cpu().float() - truth.cpu().float()).abs()
-    # (C, H, W) -> (H, W)
-    return to_tile(color_map(error.mean(0), ERROR_TOP))
+    mean_error = error.mean(0)  # (C, H, W) -> (H, W)
+    return to_tile(color_map(mean_error, ERROR_TOP))
 
 
 def color_map(values: Tensor, top: float) -> Tensor:
@@ -34,7 +34,8 @@ def color_map(values: Tensor, top: float) -> Tensor:
 
     Colors rise from black over purple and orange to light yellow.
     """
-    shares = (values.detach().cpu().float() / top).clamp(0, 1).numpy()
-    # (H, W) -> (H, W, RGBA) -> (3, H, W)
-    colors = matplotlib.colormaps["inferno"](shares)
-    return torch.from_numpy(np.ascontiguousarray(colors[..., :3])).permute(2, 0, 1).float()
+    shares = values.detach().cpu().float() / top
+    colors = matplotlib.colormaps["inferno"](shares.clamp(0, 1).numpy())  # (H, W, RGBA)
+    # Without opacity.
+    shown = np.ascontiguousarray(colors[..., :3])
+    return torch.from_numpy(shown).permute(2, 0, 1).float()

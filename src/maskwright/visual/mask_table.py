@@ -66,7 +66,9 @@ def draw_policies(rows: Sequence[PolicyRow], title: str, note: str = "") -> Figu
 
 def _draw_row(figure: Figure, row: PolicyRow, middle: float, step: float) -> None:
     """Name, heat map and numbers of a policy at the height `middle`."""
-    _draw_share(figure.add_axes((0.195, middle - 0.42 * step, 0.06, 0.84 * step)), row)
+    map_bottom = middle - 0.42 * step
+    map_height = 0.84 * step
+    _draw_share(figure.add_axes((0.195, map_bottom, 0.06, map_height)), row)
     figure.text(_NAMES_END, middle, row.name, ha="right", va="center", fontsize=9.5)
     for column, name in enumerate(_NUMBERS):
         figure.text(

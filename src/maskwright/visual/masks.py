@@ -12,6 +12,7 @@ from torch import Tensor
 
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
+from maskwright.patches.pixels import fill_patches
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.page import COLUMN_SIZE as TITLE_SIZE
 from maskwright.visual.page import GAP, INK, Page
@@ -60,20 +61,25 @@ def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> n
     """
     _check_fit(images, columns, grid)
     # (S, C, H, W) -> (S, 3, H, W): gray pictures three times, and three of many channels.
-    pictures = images[:, :3].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
+    pictures = images[:, :3]
+    if images.shape[1] < 3:
+        pictures = pictures.expand(-1, 3, -1, -1)
     flags = [column.is_masked() for column in columns]
     nothing = torch.zeros(grid.num_patches, dtype=torch.bool)
 
-    page = Page(len(columns) + 1, _picture_tile(pictures[0], nothing, grid).shape[1])
-    page.set_words(["picture", *(column.title for column in columns)], TITLE_SIZE, INK)
+    tile_width = _picture_tile(pictures[0], nothing, grid).shape[1]
+    titles = ["picture", *(column.title for column in columns)]
+    page = Page(len(titles), tile_width)
+    page.set_words(titles, TITLE_SIZE, INK)
     page.skip(4)
     for row, picture in enumerate(pictures):
         masks = [nothing, *(is_masked[row] for is_masked in flags)]
         page.set_tiles([_picture_tile(picture, is_masked, grid) for is_masked in masks])
         page.skip(GAP // 2)
     # The heat maps are a last row, with their legend under the whole pictures.
-    if any(column.share_masked is not None for column in columns):
-        page.set_tiles([_legend_tile(grid), *(_share_tile(column, grid) for column in columns)])
+    heat_maps = [_share_tile(column, grid) for column in columns]
+    if any(tile is not None for tile in heat_maps):
+        page.set_tiles([_legend_tile(grid), *heat_maps])
     numbers = [_number_lines(column) for column in columns]
     if any(numbers):
         page.set_words([LEGEND, *numbers])
@@ -91,21 +97,21 @@ def gray_out(picture: Tensor, is_masked: Tensor, grid: Grid) -> np.ndarray:
     # (3, H, W) -> (H, W, 3)
     shown = picture.permute(1, 2, 0).numpy().astype(np.float32) / 255
     side = grid.patch_size
-    # (N,) -> (rows, cols) -> (H, W)
-    flags = is_masked.reshape(grid.rows, grid.cols).numpy().repeat(side, 0).repeat(side, 1)
-    shown[flags] = MASKED_GRAY
+    is_gray = fill_patches(is_masked[None], grid)[0, 0].numpy()  # (N,) -> (H, W)
+    shown[is_gray] = MASKED_GRAY
     # The upper and the left pixels of each masked patch.
     if side >= LEAST_SEAM:
-        seam = np.zeros(grid.image_size, bool)
-        seam[::side] = seam[:, ::side] = True
-        shown[seam & flags] = GRID_LINE
+        is_seam = np.zeros(grid.image_size, bool)
+        is_seam[::side] = True
+        is_seam[:, ::side] = True
+        shown[is_seam & is_gray] = GRID_LINE
     return shown
 
 
 def _picture_tile(picture: Tensor, is_masked: Tensor, grid: Grid) -> np.ndarray:
     """A picture with its masked patches grayed out, (h, w, 3) uint8 of a handy size."""
-    levels = (gray_out(picture, is_masked, grid) * 255).round().astype(np.uint8)
-    return to_tile_size(levels)
+    levels = gray_out(picture, is_masked, grid) * 255
+    return to_tile_size(levels.round().astype(np.uint8))
 
 
 def _share_tile(column: MaskColumn, grid: Grid) -> np.ndarray | None:
@@ -118,18 +124,21 @@ def _share_tile(column: MaskColumn, grid: Grid) -> np.ndarray | None:
     colors = _share_colors(place)
     # (rows, cols, 3) -> (H, W, 3)
     side = grid.patch_size
-    tile = to_tile_size(colors.repeat(side, 0).repeat(side, 1))
+    picture = colors.repeat(side, 0).repeat(side, 1)
+    tile = to_tile_size(picture)
     # A thin frame, because a fair policy's tile is nearly as white as the page.
-    tile[[0, -1]] = tile[:, [0, -1]] = FRAME
+    tile[[0, -1]] = FRAME
+    tile[:, [0, -1]] = FRAME
     return tile
 
 
 def _legend_tile(grid: Grid) -> np.ndarray:
     """A white tile with a strip of the heat maps' colors along its foot."""
-    tile = to_tile_size(np.full((*grid.image_size, 3), 255, np.uint8))
+    white = np.full((*grid.image_size, 3), 255, np.uint8)
+    tile = to_tile_size(white)
     height, width = tile.shape[:2]
-    strip = _share_colors(np.linspace(0, 1, width))
-    tile[-max(1, height // 8) :] = strip
+    thickness = max(1, height // 8)
+    tile[-thickness:] = _share_colors(np.linspace(0, 1, width))
     return tile
 
 
@@ -141,21 +150,25 @@ def _share_colors(place: np.ndarray) -> np.ndarray:
 
 
 def _number_lines(column: MaskColumn) -> str:
-    return "\n".join(f"{name} {value:.2f}" for name, value in column.numbers.items())
+    lines = [f"{name} {value:.2f}" for name, value in column.numbers.items()]
+    return "\n".join(lines)
 
 
 def _check_fit(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> None:
-    is_batch = images.dtype == torch.uint8 and images.ndim == 4 and len(images) > 0
-    if not is_batch or tuple(images.shape[2:]) != grid.image_size:
+    height, width = grid.image_size
+    is_batch = images.ndim == 4 and len(images) > 0
+    has_size = tuple(images.shape[2:]) == (height, width)
+    if images.dtype != torch.uint8 or not is_batch or not has_size:
         raise MaskwrightError(
-            f"A gallery on a {grid} needs (S, C, {grid.image_size[0]}, {grid.image_size[1]}) uint8"
-            f" pictures; got {tuple(images.shape)} {images.dtype}."
+            f"A gallery on a {grid} needs (S, C, {height}, {width}) uint8 pictures; got"
+            f" {tuple(images.shape)} {images.dtype}."
         )
     for column in columns:
-        if tuple(column.is_masked().shape) != (len(images), grid.num_patches):
+        shape = tuple(column.is_masked().shape)
+        if shape != (len(images), grid.num_patches):
             raise MaskwrightError(
                 f"Gallery column '{column.title}' needs masks for {len(images)} pictures of"
-                f" {grid.num_patches} patches; got {tuple(column.is_masked().shape)}."
+                f" {grid.num_patches} patches; got {shape}."
             )
     if not columns:
         raise MaskwrightError("A gallery needs at least one column of masks.")

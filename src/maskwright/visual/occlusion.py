@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from matplotlib import rc_context
@@ -30,12 +31,12 @@ def draw_occlusion(subjects: Named, title: str, note: str = "") -> Figure:
     subjects: name and {"curves": {order: {"ratios", "accuracy", "drift", "area"}}, "chance"}.
     note: a text at the foot.
     """
-    orders = list(dict.fromkeys(order for _, tables in subjects for order in tables["curves"]))
+    every_order = chain.from_iterable(tables["curves"] for _, tables in subjects)
+    orders = list(dict.fromkeys(every_order))
     if not orders:
         raise MaskwrightError("There is nothing to draw: no subject lost a patch.")
-    figure = Figure(
-        figsize=(max(7.2, 3.6 * len(orders)), 7.0), dpi=130, layout="constrained", facecolor=PAPER
-    )
+    width = max(7.2, 3.6 * len(orders))
+    figure = Figure(figsize=(width, 7.0), dpi=130, layout="constrained", facecolor=PAPER)
     axes = figure.subplots(2, len(orders), sharex=True, sharey="row", squeeze=False)
     chance = subjects[0][1]["chance"]
     for column, order in enumerate(orders):
@@ -54,31 +55,37 @@ def draw_occlusion(subjects: Named, title: str, note: str = "") -> Figure:
     # Columns share their vertical scales, so the first names them for all.
     for cell, (_, label) in zip(axes[:, 0], _ROWS, strict=True):
         cell.set_ylabel(label)
-    write_heading(figure, title, textwrap.wrap(note, _NOTE_WIDTH * max(2, len(orders))))
+    note_width = _NOTE_WIDTH * max(2, len(orders))
+    write_heading(figure, title, textwrap.wrap(note, note_width))
     return figure
 
 
 def _draw_subjects(axes: Axes, subjects: Named, order: str, key: str) -> None:
     """A line per subject that was measured in this order; colors go by subject in all columns."""
     for index, (name, tables) in enumerate(subjects):
-        if order in tables["curves"]:
-            draw_band(axes, index, _band(tables["curves"][order], key, name))
+        curve = tables["curves"].get(order)
+        if curve is not None:
+            draw_band(axes, index, _band(curve, key, name))
     axes.set_ylim(0, _top(subjects, key))
 
 
 def _top(subjects: Named, key: str) -> float:
     """The end of a row's scale: room for the legend above accuracies, and a little above drift."""
-    curves = [curve for _, tables in subjects for curve in tables["curves"].values()]
-    highest = max(point["high"] for curve in curves for point in curve[key])
-    return float(highest * (1.35 if key == "accuracy" else 1.08))
+    highs = []
+    for _, tables in subjects:
+        for curve in tables["curves"].values():
+            highs += [point["high"] for point in curve[key]]
+    room = 1.35 if key == "accuracy" else 1.08
+    return float(max(highs) * room)
 
 
 def _band(curve: Mapping[str, Any], key: str, name: str) -> Band:
     points = curve[key]
     # An order with a single share has no area under its curve.
     area = curve["area"]["value"]
+    area_text = "-" if area is None else f"{area:.2f}"
     return Band(
-        f"{name} -" if area is None else f"{name} {area:.2f}",
+        f"{name} {area_text}",
         curve["ratios"],
         [point["value"] for point in points],
         [point["low"] for point in points],

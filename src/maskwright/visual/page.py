@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -26,6 +27,18 @@ _BREAKS = re.compile(r"(?<=[(,/_=-])")
 Color = tuple[int, int, int]
 
 
+@dataclass(frozen=True)
+class _Text:
+    """A line of text at its upper left corner."""
+
+    x: int
+    y: int
+    line: str
+    size: int
+    color: Color
+    bold: bool
+
+
 class Page:
     """A sheet of paper in columns of equal width, which grows downward as it is filled."""
 
@@ -41,7 +54,7 @@ class Page:
         # The height is known at the end alone, so everything is kept here and drawn in `finish`.
         self._bottom = MARGIN
         self._tiles: list[tuple[int, int, np.ndarray]] = []
-        self._texts: list[tuple[int, int, str, int, Color, bool]] = []
+        self._texts: list[_Text] = []
         self._rules: list[int] = []
 
     def skip(self, pixels: int = GAP) -> None:
@@ -53,15 +66,13 @@ class Page:
     ) -> None:
         """Set a text across the page, wrapped at the margins."""
         for line in _wrap(text, self._right - MARGIN, size, bold):
-            self._texts.append((MARGIN, self._bottom, line, size, color, bold))
+            self._texts.append(_Text(MARGIN, self._bottom, line, size, color, bold))
             self._bottom += int(size * _LEADING)
 
     def set_titles(self, titles: Sequence[str]) -> None:
         """Set one bold word over each column."""
-        self._texts += [
-            (x, self._bottom, title, COLUMN_SIZE, INK, True)
-            for x, title in zip(self._lefts, titles, strict=True)
-        ]
+        for x, title in zip(self._lefts, titles, strict=True):
+            self._texts.append(_Text(x, self._bottom, title, COLUMN_SIZE, INK, bold=True))
         self._bottom += int(COLUMN_SIZE * _LEADING) + 4
 
     def set_words(
@@ -73,20 +84,19 @@ class Page:
         for x, lines in zip(self._lefts, wrapped, strict=True):
             for number, line in enumerate(lines):
                 y = self._bottom + number * leading
-                self._texts.append((x, y, line, size, color, bold))
+                self._texts.append(_Text(x, y, line, size, color, bold))
         # The column with the most lines decides where the next row starts.
         most_lines = max(map(len, wrapped))
         self._bottom += most_lines * leading
 
     def set_tiles(self, tiles: Sequence[np.ndarray | None]) -> None:
         """Set one (h, w, 3) uint8 picture in each column, or leave it empty."""
-        placed = [
-            (x, self._bottom, tile)
-            for x, tile in zip(self._lefts, tiles, strict=True)
-            if tile is not None
-        ]
-        self._tiles += placed
-        self._bottom += max(tile.shape[0] for _, _, tile in placed) + 5
+        heights = []
+        for x, tile in zip(self._lefts, tiles, strict=True):
+            if tile is not None:
+                self._tiles.append((x, self._bottom, tile))
+                heights.append(tile.shape[0])
+        self._bottom += max(heights) + 5
 
     def rule(self) -> None:
         """Draw a line from margin to margin."""
@@ -95,12 +105,15 @@ class Page:
 
     def finish(self) -> np.ndarray:
         """Draw everything; returns (H, W, 3) uint8."""
-        sheet = Image.new("RGB", (self._right + MARGIN, self._bottom + MARGIN), _PAPER)
+        width = self._right + MARGIN
+        height = self._bottom + MARGIN
+        sheet = Image.new("RGB", (width, height), _PAPER)
         draw = ImageDraw.Draw(sheet)
         for x, y, tile in self._tiles:
             sheet.paste(Image.fromarray(tile), (x, y))
-        for x, y, text, size, color, bold in self._texts:
-            draw.text((x, y), text, fill=color, font=_font(size, bold))
+        for text in self._texts:
+            font = _font(text.size, text.bold)
+            draw.text((text.x, text.y), text.line, fill=text.color, font=font)
         for y in self._rules:
             draw.line((MARGIN, y, self._right, y), fill=_RULE)
         return np.asarray(sheet)
@@ -128,12 +141,15 @@ def _wrap(text: str, width: int, size: int, bold: bool) -> list[str]:
 def _wrap_line(text: str, width: int, size: int, bold: bool) -> list[str]:
     lines: list[str] = []
     for word in text.split(" "):
-        parts = [word] if text_width(word, size, bold) <= width else _BREAKS.split(word)
+        parts = [word]
+        if text_width(word, size, bold) > width:
+            parts = _BREAKS.split(word)
         for number, part in enumerate(parts):
             # Words are joined by a space, the parts of a broken word by nothing.
             glue = "" if number else " "
-            if lines and text_width(lines[-1] + glue + part, size, bold) <= width:
-                lines[-1] += glue + part
+            longer = lines[-1] + glue + part if lines else ""
+            if lines and text_width(longer, size, bold) <= width:
+                lines[-1] = longer
             else:
                 lines.append(part)
     return lines

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -30,6 +31,15 @@ class GridLine:
     titles: Sequence[str] = ()
     last: bool = True
 
+    def filled_up(self, columns: int) -> GridLine:
+        """The same line with empty places at its end, so that it has that many columns."""
+        missing = columns - len(self.tiles)
+        return replace(
+            self,
+            tiles=[*self.tiles, *[None] * missing],
+            captions=[*self.captions, *[""] * missing],
+        )
+
 
 @dataclass(frozen=True)
 class Note:
@@ -49,8 +59,10 @@ def picture_grid(
     if not lines:
         raise MaskwrightError("A grid of pictures needs at least one line.")
     # All columns are as wide as the widest tile, so that lines of different groups align.
-    widest = max(tile.shape[1] for line in lines for tile in line.tiles if tile is not None)
-    page = Page(max(len(line.tiles) for line in lines), widest)
+    tiles = chain.from_iterable(line.tiles for line in lines)
+    widest = max(tile.shape[1] for tile in tiles if tile is not None)
+    columns = max(len(line.tiles) for line in lines)
+    page = Page(columns, widest)
     if title:
         page.write(title, TITLE_SIZE, INK, bold=True)
         page.skip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -24,6 +25,9 @@ def _to_bytes(name: str) -> tuple[int, ...]:
 
 PART_COLORS = tuple(_to_bytes(name) for name in (*SERIES[:6], *_MORE_COLORS))
 """Colors of parts, in order and again from the first."""
+_WHITE = (255, 255, 255)
+# A warm tone, which few pictures have.
+_PAPER = (236, 226, 214)
 # How bright the outside of a window stays, and how much a part's color covers its picture.
 _OUTSIDE = 0.35
 _STRENGTH = 0.55
@@ -83,20 +87,22 @@ def _sheet(
     page = Page(columns, cell)
     page.write(title, TITLE_SIZE, INK, bold=True)
     page.skip()
-    for start in range(0, len(cells), columns):
-        row = list(cells[start : start + columns])
-        # The last row is filled up with white.
-        blank = [(np.full((1, 1, 3), 255, dtype=np.uint8), "")] * (columns - len(row))
-        page.set_tiles([_captioned(tile, caption, cell) for tile, caption in [*row, *blank]])
+    captioned = [_captioned(tile, caption, cell) for tile, caption in cells]
+    for start in range(0, len(captioned), columns):
+        row: list[np.ndarray | None] = list(captioned[start : start + columns])
+        # The last row may be shorter.
+        missing = columns - len(row)
+        page.set_tiles(row + [None] * missing)
     return page.finish()
 
 
 def _darkened(picture: WindowPicture) -> np.ndarray:
     """The whole picture, dark outside its window."""
     top, left, height, width = picture.window
-    inside = (slice(top, top + height), slice(left, left + width))
+    rows = slice(top, top + height)
+    columns = slice(left, left + width)
     dark = (picture.pixels * _OUTSIDE).astype(np.uint8)
-    dark[inside] = picture.pixels[inside]
+    dark[rows, columns] = picture.pixels[rows, columns]
     return _fit(dark)
 
 
@@ -105,44 +111,49 @@ def _share_overlay(picture: MapPicture) -> np.ndarray:
     # (H, W) -> (H, W, 1)
     share = picture.values[:, :, None] / 255
     gray = picture.pixels.mean(2, keepdims=True)
-    paper = np.array((236, 226, 214)) * 0.6 + gray * 0.2
-    mixed = picture.pixels * share + paper * (1 - share)
+    trace = 0.6 * np.array(_PAPER) + 0.2 * gray
+    mixed = picture.pixels * share + trace * (1 - share)
     return mixed.astype(np.uint8)
 
 
 def _label_overlay(picture: MapPicture) -> np.ndarray:
     """The picture tinted by the colors of its parts; label 0 is none of them."""
     # A color for each of the 256 values of a byte.
-    repeated = (PART_COLORS[index % len(PART_COLORS)] for index in range(255))
+    repeated = islice(cycle(PART_COLORS), 255)
     table = np.array([(0, 0, 0), *repeated])
-    strength = np.where(picture.values > 0, _STRENGTH, 0)[:, :, None]
-    tinted = picture.pixels * (1 - strength) + table[picture.values] * strength
+    colors = table[picture.values]  # (H, W, 3)
+    is_part = picture.values[:, :, None] > 0
+    strength = np.where(is_part, _STRENGTH, 0)
+    tinted = picture.pixels * (1 - strength) + colors * strength
     return tinted.astype(np.uint8)
 
 
 def _fit(pixels: np.ndarray) -> np.ndarray:
     """Fit a picture into a cell; enlarging repeats pixels."""
     # Four pixels of white part neighbors.
-    factor = (CELL - 4) / max(pixels.shape[:2])
-    height = max(1, round(pixels.shape[0] * factor))
-    width = max(1, round(pixels.shape[1] * factor))
+    height, width = pixels.shape[:2]
+    factor = (CELL - 4) / max(height, width)
+    height = max(1, round(height * factor))
+    width = max(1, round(width * factor))
     filter_used = Image.Resampling.BOX
     if factor > 1:
         filter_used = Image.Resampling.NEAREST
-    picture = Image.fromarray(pixels)
-    fitted = np.asarray(picture.resize((width, height), filter_used))
+    fitted = Image.fromarray(pixels).resize((width, height), filter_used)
     # White at the right, so that all cells are equally wide.
-    missing = CELL - width
-    return np.pad(fitted, ((0, 0), (0, missing), (0, 0)), constant_values=255)
+    sheet = Image.new("RGB", (CELL, height), _WHITE)
+    sheet.paste(fitted, (0, 0))
+    return np.asarray(sheet)
 
 
 def _captioned(tile: np.ndarray, caption: str, width: int) -> np.ndarray:
     # Captions are file names, which have no good place to break.
     while caption and text_width(caption, TEXT_SIZE) > width:
         caption = caption[:-1]
-    sheet = Image.new("RGB", (width, tile.shape[0] + 20), (255, 255, 255))
+    height = tile.shape[0]
+    sheet = Image.new("RGB", (width, height + 20), _WHITE)
     sheet.paste(Image.fromarray(tile), (0, 0))
-    ImageDraw.Draw(sheet).text((0, tile.shape[0] + 2), caption, fill=INK, font_size=TEXT_SIZE)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((0, height + 2), caption, fill=INK, font_size=TEXT_SIZE)
     return np.asarray(sheet)
 
 
@@ -150,17 +161,19 @@ def _legend(parts: Sequence[str], width: int) -> np.ndarray:
     """Name the parts in their colors, in as many lines as they need."""
     # First find where each entry goes, because the height of the sheet follows from it.
     corners: list[tuple[int, int]] = []
-    x, y = MARGIN, 0
+    x = MARGIN
+    y = 0
     for part in parts:
         entry = text_width(part, TEXT_SIZE) + 34
-        if x + entry > width - MARGIN and x > MARGIN:
-            x, y = MARGIN, y + 22
+        is_full = x + entry > width - MARGIN
+        if is_full and x > MARGIN:
+            x = MARGIN
+            y += 22
         corners.append((x, y))
         x += entry
-    sheet = Image.new("RGB", (width, y + 34), (255, 255, 255))
+    sheet = Image.new("RGB", (width, y + 34), _WHITE)
     draw = ImageDraw.Draw(sheet)
-    for index, (part, (left, top)) in enumerate(zip(parts, corners, strict=True)):
-        color = PART_COLORS[index % len(PART_COLORS)]
+    for part, (left, top), color in zip(parts, corners, cycle(PART_COLORS), strict=False):
         draw.rectangle((left, top, left + 13, top + 13), fill=color)
         draw.text((left + 18, top), part, fill=INK, font_size=TEXT_SIZE)
     return np.asarray(sheet)

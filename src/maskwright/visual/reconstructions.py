@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from maskwright.patches.grid import Grid
-from maskwright.patches.pixels import PixelScale, unpatchify
+from maskwright.patches.pixels import PixelScale, fill_patches, unpatchify
 from maskwright.patches.prediction import Prediction, Stats
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.error_map import ERROR_NOTE, error_tile
@@ -148,8 +148,9 @@ def reconstruction_sheet(
         for row, row_tiles in zip(rows, tiles, strict=True):
             row_tiles.append(error_tile(row.composite, row.original))
     # Tiny images have tiles that are narrower than their titles.
-    widest_title = max(text_width(title, COLUMN_SIZE, bold=True) for title in columns)
-    page = Page(len(columns), max(widest_title, *(row_tiles[0].shape[1] for row_tiles in tiles)))
+    title_widths = [text_width(title, COLUMN_SIZE, bold=True) for title in columns]
+    tile_widths = [row_tiles[0].shape[1] for row_tiles in tiles]
+    page = Page(len(columns), max(*title_widths, *tile_widths))
     if facts.title:
         page.write(facts.title, TITLE_SIZE, INK, bold=True)
         page.skip()
@@ -182,6 +183,6 @@ def _write_footer(page: Page, facts: SheetFacts, row: SheetRow) -> None:
 
 def _pixels_of(ids: Tensor, grid: Grid) -> Tensor:
     """Mark the pixels of some patches: (B, K) ids -> (B, 1, H, W) booleans."""
-    flags = ids.new_zeros(len(ids), grid.num_patches).scatter_(1, ids, 1).bool()
-    # (B, N) -> (B, N, P * P) -> (B, 1, H, W)
-    return unpatchify(flags[:, :, None].expand(-1, -1, grid.patch_size**2), grid)
+    flags = ids.new_zeros(len(ids), grid.num_patches)
+    flags.scatter_(1, ids, 1)
+    return fill_patches(flags.bool(), grid)

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from maskwright.patches.grid import Grid
+from maskwright.patches.pixels import fill_patches
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.picture_grid import GridLine, Note, picture_grid
 from maskwright.visual.tiles import to_tile
@@ -74,11 +75,8 @@ def rollout_sheet(lines: Sequence[RolloutLine], notes: Sequence[str] = ()) -> np
         " evenly each patch itself gathers, 1 being evenly from all; dark to bright as said at the"
         " left."
     )
-    return picture_grid(
-        [_grid_line(line, number == 0) for number, line in enumerate(lines)],
-        [Note(legend), *map(Note, notes)],
-        _TITLE,
-    )
+    grid_lines = [_grid_line(line, number == 0) for number, line in enumerate(lines)]
+    return picture_grid(grid_lines, [Note(legend), *map(Note, notes)], _TITLE)
 
 
 def _grid_line(line: RolloutLine, titled: bool) -> GridLine:
@@ -97,29 +95,32 @@ def _tile(line: RolloutLine, stage: RolloutStage, start: tuple[float, float] | N
     heat = _to_pixels(stage.heat.clamp(0, 1), line.grid)
     # The picture with unseen patches hatched, at the size of a tile.
     picture = to_tile(line.image.float() / 255, ~is_seen[None])
-    size = picture.shape[0], picture.shape[1]
-    # Over gray, so that colors are those of the map alone.
+    height, width = picture.shape[:2]
+    size = (height, width)
+    # The fourth channel of a color is its opacity.
     colors = matplotlib.colormaps[_COLORS](_resized(heat, size))[..., :3] * 255
+    # Over gray, so that colors are those of the map alone.
     gray = picture.mean(-1, keepdims=True)
-    mixed = (_SHARE_OF_MAP * colors + (1 - _SHARE_OF_MAP) * gray).round().astype(np.uint8)
+    mixed = _SHARE_OF_MAP * colors + (1 - _SHARE_OF_MAP) * gray
+    heat_map = mixed.round().astype(np.uint8)
     is_seen_tile = _resized(is_seen.float(), size) > 0.5
-    tile = np.where(is_seen_tile[:, :, None], mixed, picture)
+    tile = np.where(is_seen_tile[:, :, None], heat_map, picture)
     if stage.center is None or start is None:
         return tile
     return _mark(tile, stage.center, start)
 
 
 def _to_pixels(values: Tensor, grid: Grid) -> Tensor:
-    """(N,) -> (rows, cols) -> (H, W)."""
-    side = grid.patch_size
-    cells = values.reshape(grid.rows, grid.cols)
-    return cells.repeat_interleave(side, 0).repeat_interleave(side, 1)
+    """(N,) -> (H, W)."""
+    return fill_patches(values[None], grid)[0, 0]
 
 
 def _resized(values: Tensor, size: tuple[int, int]) -> np.ndarray:
     """(H, W) values at the (height, width) of a tile; repeated, never averaged."""
+    height, width = size
     picture = Image.fromarray(values.cpu().numpy().astype(np.float32))
-    return np.asarray(picture.resize((size[1], size[0]), Image.Resampling.NEAREST))
+    resized = picture.resize((width, height), Image.Resampling.NEAREST)
+    return np.asarray(resized)
 
 
 def _mark(tile: np.ndarray, center: tuple[float, float], start: tuple[float, float]) -> np.ndarray:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from maskwright.patches.grid import Grid
-from maskwright.patches.pixels import unpatchify
+from maskwright.patches.pixels import fill_patches
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.page import COLUMN_SIZE, INK, TITLE_SIZE, Page, text_width
 from maskwright.visual.tiles import to_tile
@@ -36,10 +35,10 @@ class SelectionRow:
 
     def tiles(self, grid: Grid) -> list[np.ndarray]:
         """Four tiles: hidden patches are hatched, and patches likely to be kept are bright."""
-        hidden = _to_pixels(~self.is_kept, grid).bool()
+        hidden = _to_picture(~self.is_kept, grid)
         return [
             to_tile(self.original),
-            to_tile(_to_pixels(self.chance, grid)),
+            to_tile(_to_picture(self.chance.float(), grid)),
             to_tile(self.original, hidden),
             to_tile(self.composite),
         ]
@@ -80,12 +79,11 @@ def selection_sheet(
 
 def patch_picture(values_N: Tensor, grid: Grid) -> np.ndarray:
     """(H, W) uint8 gray picture of a value in [0, 1] per patch, black 0 to white 1."""
-    gray = _to_pixels(values_N, grid)[0] * 255
-    return gray.round().byte().cpu().numpy()
+    shares = _to_picture(values_N.float(), grid)
+    levels = (shares[0] * 255).round()
+    return levels.byte().cpu().numpy()
 
 
-def _to_pixels(values_N: Tensor, grid: Grid) -> Tensor:
-    """(1, H, W) float picture in which every patch is filled with its value."""
-    # (N,) -> (1, N, P * P) -> (1, 1, H, W)
-    patches = values_N.to(torch.float32)[None, :, None].expand(-1, -1, grid.patch_size**2)
-    return unpatchify(patches, grid)[0]
+def _to_picture(values_N: Tensor, grid: Grid) -> Tensor:
+    """(1, H, W) picture in which every patch is filled with its value."""
+    return fill_patches(values_N[None], grid)[0]

@@ -56,7 +56,9 @@ class Dot:
     @property
     def interval(self) -> list[float]:
         """Both ends of its interval, or nothing."""
-        return [] if self.low is None or self.high is None else [self.low, self.high]
+        if self.low is None or self.high is None:
+            return []
+        return [self.low, self.high]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +112,13 @@ def _draw_interval(axes: Axes, row: int, dot: Dot) -> None:
 def frontier_plot(
     costs: Sequence[Cost], spent: str, reached: str, larger_is_better: bool = True
 ) -> Figure:
-    """Draw what arms reached against what they spent, and the line of those unbeaten in both."""
+    """Draw what arms reached against what they spent, and the Pareto front."""
     if not costs:
         raise MaskwrightError("A frontier needs at least one arm.")
     figure, axes = _figure(3.1)
     for number, cost in enumerate(costs, start=1):
         _draw_cost(axes, number, cost)
-    best = unbeaten(costs, larger_is_better)
+    best = pareto_front(costs, larger_is_better)
     # A step and not a slope: nothing was measured between two arms.
     axes.step(
         [cost.spent for cost in best],
@@ -151,14 +153,15 @@ def _draw_cost(axes: Axes, number: int, cost: Cost) -> None:
     )
 
 
-def unbeaten(costs: Sequence[Cost], larger_is_better: bool = True) -> list[Cost]:
+def pareto_front(costs: Sequence[Cost], larger_is_better: bool = True) -> list[Cost]:
     """The arms that no arm matches at less or equal cost, cheapest first."""
     sign = 1 if larger_is_better else -1
     # Of equal costs the best comes first, so one pass with the best so far is enough.
     in_order = sorted(costs, key=lambda cost: (cost.spent, -sign * cost.dot.mean))
     best: list[Cost] = []
     for cost in in_order:
-        if not best or sign * cost.dot.mean > sign * best[-1].dot.mean:
+        is_better = not best or sign * cost.dot.mean > sign * best[-1].dot.mean
+        if is_better:
             best.append(cost)
     return best
 

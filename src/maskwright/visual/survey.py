@@ -40,10 +40,12 @@ def size_sheet(
     heads: a few words over each column.
     rows: a line per picture, of equal (S, S, 3) uint8 squares.
     """
-    lines = []
-    for at, row in enumerate(rows):
+    lines: list[GridLine] = []
+    for row in rows:
         tiles = [fit_square(pixels, LARGE) for pixels in row]
-        lines.append(GridLine(tiles, [""] * len(tiles), heads if at == 0 else ()))
+        captions = [""] * len(tiles)
+        titles = () if lines else heads
+        lines.append(GridLine(tiles, captions, titles))
     return picture_grid(lines, [Note(text) for text in notes], title)
 
 
@@ -62,10 +64,9 @@ def pair_sheet(
 
 def _line(pictures: Sequence[Captioned], columns: int) -> GridLine:
     """A line of pictures, filled up with blanks to its number of columns."""
-    missing = columns - len(pictures)
     tiles = [fit_square(picture.pixels, SMALL) for picture in pictures]
     captions = [picture.caption for picture in pictures]
-    return GridLine(tiles=[*tiles, *[None] * missing], captions=[*captions, *[""] * missing])
+    return GridLine(tiles, captions).filled_up(columns)
 
 
 def fit_square(pixels: np.ndarray, side: int) -> np.ndarray:

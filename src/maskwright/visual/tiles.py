@@ -21,7 +21,9 @@ def to_rgb(image: Tensor) -> np.ndarray:
 
     The first three channels are shown, or the first alone as gray.
     """
-    shown = image[:3] if image.shape[0] >= 3 else image[:1].expand(3, -1, -1)
+    shown = image[:3]
+    if image.shape[0] < 3:
+        shown = image[:1].expand(3, -1, -1)
     shares = shown.detach().float().cpu().clamp(0, 1)
     levels = (shares * 255).round().byte()
     # (3, H, W) -> (H, W, 3)
@@ -37,8 +39,10 @@ def tile_size(height: int, width: int) -> tuple[int, int]:
     longest = max(height, width)
     if longest > MOST_SIDE:
         scale = MOST_SIDE / longest
+        height = round(height * scale)
+        width = round(width * scale)
         # A strip one pixel high would vanish.
-        return max(1, round(height * scale)), max(1, round(width * scale))
+        return max(1, height), max(1, width)
     # A whole factor, so that every pixel becomes a square of the same size.
     factor = math.ceil(LEAST_SIDE / longest)
     return height * factor, width * factor
@@ -54,11 +58,11 @@ def to_tile(image: Tensor, is_blank: Tensor | None = None) -> np.ndarray:
         return tile
     height, width = tile.shape[:2]
     # (1, H, W) -> (h, w); flags are repeated, because half a blank pixel has no meaning.
-    flags = is_blank[0].cpu().numpy().astype(np.uint8) * 255
+    flags = is_blank[0].cpu().numpy().astype(np.uint8)
     flag_picture = Image.fromarray(flags)
-    resized = np.asarray(flag_picture.resize((width, height), Image.Resampling.NEAREST))
-    is_hatched = resized[:, :, None] > 0
-    return np.where(is_hatched, _hatching(height, width), tile)
+    resized = flag_picture.resize((width, height), Image.Resampling.NEAREST)
+    is_hatched = np.asarray(resized) > 0
+    return np.where(is_hatched[:, :, None], _hatching(height, width), tile)
 
 
 def to_tile_size(picture: np.ndarray) -> np.ndarray:
@@ -70,7 +74,8 @@ def to_tile_size(picture: np.ndarray) -> np.ndarray:
     filter_used = Image.Resampling.LANCZOS
     if height >= picture.shape[0]:
         filter_used = Image.Resampling.NEAREST
-    return np.array(Image.fromarray(picture).resize((width, height), filter_used))
+    resized = Image.fromarray(picture).resize((width, height), filter_used)
+    return np.array(resized)
 
 
 def _hatching(height: int, width: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import chain, cycle
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,12 @@ _WIDTH, _HEIGHT, _TITLE_HEIGHT = 5.2, 3.3, 0.3
 # line of the legend.
 _ABOVE, _TITLE_PAD, _LEGEND_ENTRIES = 0.75, 36, 3
 # Of baselines: told apart by their dashes, because they are all of one color.
-_DASHES = ((0, (6, 3)), (0, (1.5, 2)), (0, (6, 2, 1.5, 2)), (0, (3, 3)))
+_DASHES = (
+    (0, (6, 3)),
+    (0, (1.5, 2)),
+    (0, (6, 2, 1.5, 2)),
+    (0, (3, 3)),
+)
 # A training begins far above what it reaches; this share of it may stick out at the top.
 _BEGINNING = 0.05
 # Terms of a loss that lie farther apart than this need a logarithmic scale.
@@ -67,13 +72,8 @@ ERRORS = {"composite_mse": "training", "composite_mse_test": "without noise"}
 
 def plan_panels(rows: Rows, baselines: Mapping[str, float]) -> list[CurvePanel]:
     """The panels that a training has numbers for."""
-    names = {name for row in rows for name in row}
-    terms = {
-        name: name.removeprefix("val_").removeprefix("loss_").replace("_", " ")
-        + (", held out" if name.startswith("val_") else "")
-        for name in sorted(names)
-        if name.startswith(("loss_", "val_loss_")) and "random75" not in name
-    }
+    names = set(chain.from_iterable(rows))
+    terms = {name: _label_term(name) for name in sorted(names) if _is_term(name)}
     panels = [
         CurvePanel("loss", LOSSES, baselines),
         CurvePanel("terms of the loss, unweighted", terms),
@@ -83,6 +83,17 @@ def plan_panels(rows: Rows, baselines: Mapping[str, float]) -> list[CurvePanel]:
         CurvePanel("learning rate", {"lr": "learning rate"}, from_zero=True),
     ]
     return [panel for panel in panels if names & set(panel.series)]
+
+
+def _is_term(name: str) -> bool:
+    """Whether a number is one term of the loss."""
+    return name.startswith(("loss_", "val_loss_")) and "random75" not in name
+
+
+def _label_term(name: str) -> str:
+    """`val_loss_pixel_l1` is 'pixel l1, held out'."""
+    plain = name.removeprefix("val_").removeprefix("loss_").replace("_", " ")
+    return f"{plain}, held out" if name.startswith("val_") else plain
 
 
 @rc_context(CHART_STYLE)
@@ -98,8 +109,9 @@ def training_curves(
     panels = plan_panels(rows, baselines or {})
     columns = min(2, max(1, len(panels)))
     lines = max(1, math.ceil(len(panels) / columns))
-    size = (_WIDTH * columns, _HEIGHT * lines + _TITLE_HEIGHT)
-    figure = Figure(figsize=size, dpi=_DPI)
+    width = _WIDTH * columns
+    height = _HEIGHT * lines + _TITLE_HEIGHT
+    figure = Figure(figsize=(width, height), dpi=_DPI)
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes, panel in zip(grid.flat, panels, strict=False):
         _draw(axes, rows, panel)
@@ -107,7 +119,10 @@ def training_curves(
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_axis_off()
     _set_margins(figure, lines)
-    figure.suptitle(title, x=0.1 / size[0], y=1 - 0.06 / size[1], ha="left", va="top")
+    # A tenth of an inch from the left border, and a little from the upper one.
+    x = 0.1 / width
+    y = 1 - 0.06 / height
+    figure.suptitle(title, x=x, y=y, ha="left", va="top")
     return figure
 
 
@@ -135,11 +150,14 @@ def _draw(axes: Axes, rows: Rows, panel: CurvePanel) -> None:
             steps, values, color=color, linewidth=1.5, marker=marker, markersize=3, label=label
         )
     for dashes, (name, value) in zip(cycle(_DASHES), panel.levels.items(), strict=False):
-        axes.axhline(value, color=QUIET, linewidth=1, linestyle=dashes, label=f"{name} {value:.3g}")
+        label = f"{name} {value:.3g}"
+        axes.axhline(value, color=QUIET, linewidth=1, linestyle=dashes, label=label)
     has_legend = len(curves) + len(panel.levels) > 1
+    title = panel.title
     # A line alone is named by the title.
-    alone = "" if has_legend or panel.title in curves else f": {next(iter(curves), '')}"
-    axes.set_title(f"{panel.title}{alone}", fontsize=10, pad=_TITLE_PAD if has_legend else 6)
+    if not has_legend and title not in curves:
+        title = f"{title}: {next(iter(curves), '')}"
+    axes.set_title(title, fontsize=10, pad=_TITLE_PAD if has_legend else 6)
     if has_legend:
         # Between title and axes, where it hides no line.
         axes.legend(
@@ -157,8 +175,12 @@ def _scale(axes: Axes, curves: Sequence[list[float]], panel: CurvePanel) -> None
     if panel.from_zero:
         axes.set_ylim(0, 1 if panel.to_one else None)
         return
-    later = [value for values in curves for value in values[int(_BEGINNING * len(values)) :]]
-    highest, lowest = max([*later, *panel.levels.values()]), min([*later, *panel.levels.values()])
+    shown = list(panel.levels.values())
+    for values in curves:
+        first = int(_BEGINNING * len(values))
+        shown += values[first:]
+    highest = max(shown)
+    lowest = min(shown)
     if lowest > 0 and highest > _WIDE_RANGE * lowest:
         axes.set_yscale("log")
         return

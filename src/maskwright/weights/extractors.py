@@ -10,7 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from maskwright.losses.perceptual import Extractor, PerceptualSettings
-from maskwright.support.errors import MaskwrightError, NotAtHand, did_you_mean, unknown_name
+from maskwright.support.errors import (
+    MaskwrightError,
+    NotAvailable,
+    did_you_mean,
+    unknown_name,
+)
 from maskwright.support.seeding import derive_seed
 from maskwright.weights.efficientnet_names import rename_efficientnet
 from maskwright.weights.state_files import read_state
@@ -89,7 +94,9 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
         reason = (str(error) or repr(error)).splitlines()[0]
         # Weights that could not be fetched may be there another day; all else is a mistake.
         kind = (
-            NotAtHand if weights == "imagenet" and isinstance(error, OSError) else MaskwrightError
+            NotAvailable
+            if weights == "imagenet" and isinstance(error, OSError)
+            else MaskwrightError
         )
         raise kind(
             f"Could not build feature maps of timm's '{name}' with {weights} weights: {reason}. "

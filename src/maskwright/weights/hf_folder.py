@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from maskwright.components.policy_text import hides_components
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
@@ -75,6 +76,8 @@ def why_no_decoder(loaded: LoadedEncoder) -> str:
             "it is not known whether it predicts raw or normalized pixels (--target raw or --target"
             " normalized says so)."
         )
+    if hides_components(loaded.settings.get("policy")):
+        return "it predicts hidden components of whole pictures, and a ViTMAE masked patches."
     # transformers would take whatever is predicted for pixels.
     target = loaded.model.config.target
     if target not in ("raw", "normalized"):

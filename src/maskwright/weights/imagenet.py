@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from maskwright.support.errors import NotAtHand
+from maskwright.support.errors import NotAvailable
 
 
 def imagenet_state(
@@ -20,7 +20,7 @@ def imagenet_state(
     from_file: what to write to take a file instead.
     without: what to write to do without.
 
-    Raises NotAtHand with the address, the place to put the file and those ways out.
+    Raises NotAvailable with the address, the place to put the file and those ways out.
     """
     # Seconds to import, and needed by few.
     import torchvision
@@ -33,7 +33,7 @@ def imagenet_state(
         # torch looks here first, so a file that is put there by hand is found.
         path = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[1]
         random = f" {without} does without." if without else ""
-        raise NotAtHand(
+        raise NotAvailable(
             f"{asker} needs the ImageNet weights of {name}, and downloading them failed ({error})."
             f" Fetch {weights.url} on another machine and put it at {path}, or say where it is:"
             f" {from_file}.{random}"

@@ -19,10 +19,10 @@ from maskwright.workflows.loading.pictures import reading_for
 from maskwright.workflows.measuring.anomaly_report import AnomalyReport, measure_scores
 from maskwright.workflows.measuring.anomaly_scores import ScoredPictures, learn_normal
 from maskwright.workflows.measuring.normal_pictures import (
-    Asked,
+    QueryPictures,
     count_shared,
-    open_asked,
     open_normal,
+    open_queries,
 )
 from maskwright.workflows.measuring.subjects import baselines_of, load_encoders
 from maskwright.workflows.runs.locate import home_of
@@ -60,22 +60,22 @@ def anomalies(settings: AnomaliesSettings, reporter: Reporter | None = None) -> 
     (encoder,) = load_encoders([settings.run], ["run"], settings.normal, device)
     loaded, home = encoder.loaded, home_of(settings.run)
     reading = reading_for(loaded.settings, settings.value_range, settings.pages)
-    asked = open_asked(
+    queries = open_queries(
         settings.photos, settings.labels, settings.anomalous, reading, encoder.config, reporter
     )
-    asked = _limited(asked, settings)
+    queries = _limited(queries, settings)
     normal = open_normal(settings.normal, loaded, home, settings.reference, settings.seed, reporter)
-    _say_begin(asked, normal, reporter)
+    _say_begin(queries, normal, reporter)
 
-    scored = _score(loaded, asked, normal, settings, reporter)
-    measured = {"run": measure_scores(scored, asked, settings.seed)}
+    scored = _score(loaded, queries, normal, settings, reporter)
+    measured = {"run": measure_scores(scored, queries, settings.seed)}
     # Without labels there is nothing that untrained weights could be compared by.
-    if settings.baselines and asked.is_anomalous is not None:
+    if settings.baselines and queries.is_anomalous is not None:
         untrained = baselines_of([encoder])[0]
-        other = _score(untrained.loaded, asked, normal, settings, reporter)
-        measured[untrained.name] = measure_scores(other, asked, settings.seed)
+        other = _score(untrained.loaded, queries, normal, settings, reporter)
+        measured[untrained.name] = measure_scores(other, queries, settings.seed)
 
-    report = AnomalyReport(settings, asked, len(normal), scored, measured)
+    report = AnomalyReport(settings, queries, len(normal), scored, measured)
     folder = Path(settings.out) if settings.out is not None else home / "anomalies"
     about = {"device": describe_device(device), "made": now(), "versions": versions()}
     report.write(folder, about)
@@ -87,7 +87,7 @@ def anomalies(settings: AnomaliesSettings, reporter: Reporter | None = None) -> 
 
 def _score(
     loaded: LoadedEncoder,
-    asked: Asked,
+    queries: QueryPictures,
     normal: PackedStore,
     settings: AnomaliesSettings,
     reporter: Reporter,
@@ -96,27 +96,30 @@ def _score(
     device = pick_device(settings.device)
     scorer = learn_normal(loaded, normal, settings, device, reporter)
     if scorer.errors is None:
-        reporter.warn("These weights have no decoder, so there is no score by reconstruction.")
-    return scorer.score(asked.store)
+        reporter.warn(
+            "These weights have no decoder of masked patches, so there is no score by"
+            " reconstruction."
+        )
+    return scorer.score(queries.store)
 
 
-def _limited(asked: Asked, settings: AnomaliesSettings) -> Asked:
+def _limited(queries: QueryPictures, settings: AnomaliesSettings) -> QueryPictures:
     """The pictures under the limit, with what is known of them."""
-    store = limited(asked.store, settings.limit, settings.seed)
-    if store is asked.store or asked.is_anomalous is None:
-        return Asked(store, asked.is_anomalous, asked.words)
+    store = limited(queries.store, settings.limit, settings.seed)
+    if store is queries.store or queries.is_anomalous is None:
+        return QueryPictures(store, queries.is_anomalous, queries.words)
     # A subset does not say which rows it took, so they are found by name.
-    places = {key: at for at, key in enumerate(asked.store.keys)}
+    places = {key: at for at, key in enumerate(queries.store.keys)}
     rows = torch.tensor([places[key] for key in store.keys])
-    return Asked(store, asked.is_anomalous[rows], asked.words)
+    return QueryPictures(store, queries.is_anomalous[rows], queries.words)
 
 
-def _say_begin(asked: Asked, normal: PackedStore, reporter: Reporter) -> None:
-    known = f" ({asked.words})" if asked.words else ""
+def _say_begin(queries: QueryPictures, normal: PackedStore, reporter: Reporter) -> None:
+    known = f" ({queries.words})" if queries.words else ""
     reporter.say(
-        f"{len(asked.store):,} pictures to look at{known}, beside {len(normal):,} normal pictures"
+        f"{len(queries.store):,} pictures to look at{known}, beside {len(normal):,} normal pictures"
     )
-    shared = count_shared(asked.store, normal)
+    shared = count_shared(queries.store, normal)
     if shared:
         reporter.warn(
             f"{shared:,} of the pictures to look at are among the normal ones (equal pixels), so"

@@ -60,7 +60,7 @@ def diagnose(
     # Part of each test's JSON file.
     about: dict[str, Any] = {"data": pictures.data, "split": split.how}
     about |= {"limit": settings.limit, "seed": settings.seed}
-    about["seen"] = context.tell_seen(paths, subjects, pictures.data)
+    about["seen"] = context.report_seen(paths, subjects, pictures.data)
     folder = Path(settings.out) if settings.out is not None else _home(paths[0]) / "diagnose"
     return _ask_all(questions, context, subjects, folder, about)
 

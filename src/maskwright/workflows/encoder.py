@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.readout import DEFAULT_READOUT, Reader, find_readout
 from maskwright.models.classifier import Classifier
 from maskwright.models.config import ModelConfig
@@ -132,7 +132,7 @@ class PictureEncoder:
                 " --data LABELED."
             )
         answers = []
-        with held_still(self._model.classify, self.device):
+        with evaluation_mode(self._model.classify, self.device):
             for batch in self._batches(images):
                 scores = self._model.classify(self._to_model(batch))
                 answers.append(scores.float().softmax(1).cpu())  # (n, K)
@@ -142,7 +142,7 @@ class PictureEncoder:
 
     def encode_batch(self, images: Tensor) -> Tensor:
         """(n, R + N, D) tokens of (n, C, H, W) uint8 images at the model's size."""
-        with held_still(self._model.encode, self.device):
+        with evaluation_mode(self._model.encode, self.device):
             return self._model.encode(self._to_model(images)).float().cpu()
 
     def features_of_batch(
@@ -151,7 +151,7 @@ class PictureEncoder:
         """One vector for each of (n, C, H, W) uint8 images at the model's size, on the CPU."""
         # One way to read features, here and in `maskwright evaluate`.
         reader = Reader(self._model, find_readout(features))
-        with held_still(self._model, self.device):
+        with evaluation_mode(self._model, self.device):
             return reader.read(self._to_model(images)).pooled(pooling)
 
     def width_of(self, pooling: str, features: str = DEFAULT_READOUT) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from maskwright.components.policy_text import require_patches
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.notebook import usual_reporter
 from maskwright.support.reporting import Reporter
@@ -77,6 +78,8 @@ def export(settings: ExportSettings, reporter: Reporter | None = None) -> Export
 def _both(run: str | Path, hints: Hints) -> LoadedEncoder:
     """A model with its decoder; raises MaskwrightError where there is none."""
     whole = load_any(run, hints)
+    # Other software would hide patches from it.
+    require_patches(whole.settings, f"'{run}'")
     return LoadedEncoder(whole.model, whole.scale, whole.settings, whole.facts)
 
 

@@ -22,7 +22,7 @@ from maskwright.workflows.runs.resuming import (
     check_unfinished,
     refuse_changes,
 )
-from maskwright.workflows.runs.run_folder import RunFolder, default_folder, make_way
+from maskwright.workflows.runs.run_folder import RunFolder, default_folder, prepare_folder
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.finetune_options import FINETUNE, FinetuneOptions
 from maskwright.workflows.settings.finetune_settings import SECTION, build_finetune_settings
@@ -67,7 +67,7 @@ def finetune(
         kind = "scratch" if options.from_scratch else SECTION
         folder = default_folder(Path(labeled.data).stem, Path(task.run).name, kind)
     # Refused before anything is decoded.
-    make_way(folder, options.overwrite)
+    prepare_folder(folder, options.overwrite)
     if len(folds) > 1:
         return train_each_fold(task, folder, folds, reporter)
     return train_classifier(task, folder, reporter, resume=False)

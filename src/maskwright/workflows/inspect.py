@@ -16,7 +16,7 @@ from maskwright.weights.zoo import read_card, zoo_file
 from maskwright.workflows.finetuning.report import format_answers
 from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.runs.compute_cost import format_count
-from maskwright.workflows.runs.other_weights import offering_others
+from maskwright.workflows.runs.other_weights import suggesting_others
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.finetune_settings import SECTION
@@ -48,7 +48,7 @@ def describe(settings: InspectSettings) -> str:
 
 def describe_file(file: Path, hints: Hints) -> str:
     """What a weight file is, its sizes, what it predicts, its license."""
-    with offering_others(file):
+    with suggesting_others(file):
         facts = inspect_file(file, hints)
     lines = [f"{file}: {facts.summary}, {format_count(facts.num_parameters)} numbers"]
     # Some files do not say enough to build a model from them.

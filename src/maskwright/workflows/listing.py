@@ -97,7 +97,8 @@ def list_schedules() -> Table:
         ("linear(0.5->0.75, until=0.4)", "a straight ramp, held after 40%"),
         ("cosine(0.5->0.75)", "half a cosine: slow, fast, slow"),
         ("steps(0.5, 0.6, 0.75, at=[0.3, 0.6])", "one value after another"),
-        ("uniform(0.6, 0.9)", "a new value at every step"),
+        ("uniform(0.6, 0.9)", "a new value at every step, for the whole batch (R2MAE)"),
+        ("uniform(0.6, 0.9, per=picture)", "ratios alone: one of 7 values for each picture"),
     ]
 
 

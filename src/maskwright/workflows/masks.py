@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from maskwright.data.sources.open import Source
 from maskwright.data.sources.survey import Survey
 from maskwright.diagnostics.difficulty import MaskDifficulty
 from maskwright.diagnostics.findings import number_to_json
@@ -23,8 +24,15 @@ from maskwright.workflows.building.mask_samples import (
     gallery_column,
 )
 from maskwright.workflows.building.policies import ALL, parts, policy_lines
+from maskwright.workflows.component_view import (
+    ComponentView,
+    HiddenNumbers,
+    format_hidden,
+    hides,
+    look_for,
+)
 from maskwright.workflows.loading.pictures import find, packed
-from maskwright.workflows.policy_view import PolicyView, lookable
+from maskwright.workflows.policy_view import PolicyView, viewable_policy
 from maskwright.workflows.runs.figures import png_place, save_picture
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choices import choose_geometry
@@ -39,16 +47,19 @@ class MaskReport:
     geometry: by policy.
     path: the gallery.
     difficulty: by policy.
+    hidden: what policies hide that hide components of whole pictures, by policy.
     """
 
     geometry: dict[str, MaskGeometry]
     path: Path
     difficulty: dict[str, MaskDifficulty]
+    hidden: dict[str, HiddenNumbers] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
         """The gallery and its numbers, for notebooks."""
-        gallery = picture_html(self.path.read_bytes(), f"masks of {', '.join(self.geometry)}")
-        return gallery + lines_html(format_geometry(self.geometry, self.difficulty))
+        names = ", ".join(self.geometry or self.hidden)
+        lines = format_geometry(self.geometry, self.difficulty) or format_hidden(self.hidden)
+        return picture_html(self.path.read_bytes(), f"masks of {names}") + lines_html(lines)
 
 
 @takes(MasksSettings, "data", "policy")
@@ -65,6 +76,9 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
     by_name = isinstance(settings.data, (str, Path))
     data_settings = _data_settings(settings, by_name)
     source, survey = find(data_settings, None if by_name else settings.data, reporter)
+    named = _named(settings.policy)
+    if any(map(hides, named.values())):
+        return _mask_components(settings, named, source, survey, reporter)
     grid = _grid(settings.image_size, settings.patch_size, survey, settings.ratio)
     channels = 1 if survey.gray else survey.channels
     path = png_place(settings.out)
@@ -72,7 +86,7 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
     every = settings.policy == ALL
     # With `all`, a policy that does not fit is left out with a note; a named one is refused.
     listener = reporter if every else None
-    rules = _rules(_named(settings.policy), grid, settings.ratio, channels, listener)
+    rules = _rules(named, grid, settings.ratio, channels, listener)
     store = packed(source, grid.image_size, channels, reporter)
     view = PolicyView(store, grid, settings.ratio, settings.seed, store.pixel_scale())
     if every:
@@ -80,17 +94,40 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
 
     report = _measure(view, rules, settings.draws, path)
     _save_gallery(view, rules, settings.pictures, report)
-    about = {
-        "data": data_settings.data,
-        "ratio": settings.ratio,
-        "draws": settings.draws,
-        "seed": settings.seed,
-    }
-    _write(report, grid, about)
+    _write(report, grid, _about(settings, data_settings.data))
     reporter.say(f"{grid}, ratio {settings.ratio:g}, {settings.draws:,} masks of each policy")
     say_result(reporter, format_geometry(report.geometry, report.difficulty))
     reporter.say(f"Gallery: {path}")
     return report
+
+
+def _about(settings: MasksSettings, data: str) -> dict[str, Any]:
+    """How the masks were drawn, for the JSON."""
+    return {
+        "data": data,
+        "ratio": settings.ratio,
+        "draws": settings.draws,
+        "seed": settings.seed,
+    }
+
+
+def _mask_components(
+    settings: MasksSettings,
+    named: Mapping[str, str | Policy],
+    source: Source,
+    survey: Survey,
+    reporter: Reporter,
+) -> MaskReport:
+    """The gallery of policies that hide components: what is seen of pictures, and how much."""
+    size, _ = choose_geometry(settings.image_size, settings.patch_size, survey.median)
+    looks = [look_for(name, given, settings.ratio) for name, given in named.items()]
+    path = png_place(settings.out)
+    store = packed(source, parse_size(size), 1 if survey.gray else survey.channels, reporter)
+    view = ComponentView(store, parse_size(size), settings.seed)
+    hidden = view.save(looks, settings.pictures, settings.draws, path)
+    say_result(reporter, format_hidden(hidden))
+    reporter.say(f"Gallery: {path}")
+    return MaskReport({}, path, {}, hidden)
 
 
 def _data_settings(settings: MasksSettings, by_name: bool) -> DataSettings:
@@ -167,7 +204,7 @@ def _rules(
     rules = {}
     for name, given in policies.items():
         try:
-            rules[name] = lookable(given, grid, ratio, channels)
+            rules[name] = viewable_policy(given, grid, ratio, channels)
         except MaskwrightError as error:
             if reporter is None:
                 raise

@@ -17,8 +17,12 @@ from maskwright.evaluation.standardize import Standardizer
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.support.notebook import usual_reporter
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.measuring.neighbor_report import MOST_PAIRS, FoundNeighbors, write_found
-from maskwright.workflows.measuring.neighbor_sheet import draw_found
+from maskwright.workflows.measuring.neighbor_report import (
+    MOST_PAIRS,
+    FoundNeighbors,
+    write_neighbors,
+)
+from maskwright.workflows.measuring.neighbor_sheet import draw_neighbors
 from maskwright.workflows.measuring.read_features import FeatureTable, read_features
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.neighbors_settings import NeighborsSettings
@@ -41,7 +45,7 @@ def neighbors(settings: NeighborsSettings, reporter: Reporter | None = None) -> 
     _check_widths(table, among)
     found = _search(table, among, settings)
     folder = Path(settings.out) if settings.out else table.path.parent / "neighbors"
-    write_found(found, folder, settings.duplicates)
+    write_neighbors(found, folder, settings.duplicates)
     reporter.say(
         f"{len(found.rows):,} pictures with {found.neighbors.rows.shape[1]} neighbors each among"
         f" {len(among):,}; {len(found.pairs):,} pairs at least {settings.duplicates:g} alike"
@@ -51,7 +55,7 @@ def neighbors(settings: NeighborsSettings, reporter: Reporter | None = None) -> 
             f"Only the {MOST_PAIRS:,} most similar of {len(found.pairs):,} pairs are listed; a"
             " higher --duplicates gives fewer."
         )
-    draw_found(found, folder, settings, reporter)
+    draw_neighbors(found, folder, settings, reporter)
     reporter.say(f"Written to {folder}: neighbors.csv, duplicates.csv, neighbors.json")
     return found
 

@@ -106,7 +106,7 @@ class PolicyView:
         return lambda source, images: teachers[source].look(images, self.scale, self.grid)
 
 
-def lookable(given: str | Policy, grid: Grid, ratio: float, channels: int) -> Policy:
+def viewable_policy(given: str | Policy, grid: Grid, ratio: float, channels: int) -> Policy:
     """A policy that can be looked at without a training: one that learns is as it begins.
 
     given: its name with options, or the policy itself.

@@ -24,11 +24,11 @@ from maskwright.weights.fitting import FittedWeights
 from maskwright.workflows.building.objective import check_loss
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
 from maskwright.workflows.building.target import check_target
-from maskwright.workflows.health.short_checkup import say_short
+from maskwright.workflows.health.short_checkup import report_checkup
 from maskwright.workflows.loading.held_out import count_trained, warn_of_few_held
 from maskwright.workflows.loading.pictures import find, load
 from maskwright.workflows.run import Run
-from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, make_way
+from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, prepare_folder
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choices import Facts, choose
 from maskwright.workflows.settings.pretrain_options import PRETRAIN, PretrainOptions
@@ -43,7 +43,7 @@ from maskwright.workflows.training.start_weights import (
     facts_of_start,
     fit_start,
     open_start,
-    say_start,
+    report_start,
 )
 from maskwright.workflows.training.worker import help_run
 
@@ -110,7 +110,7 @@ def _train(plan: RunPlan, options: PretrainOptions, reporter: Reporter, watch: W
         fit(plan, pictures, reporter, watch)
         is_finished = plan.folder.status()["state"] == "finished"
         if options.checkup and is_finished:
-            say_short(plan.folder, pictures, reporter)
+            report_checkup(plan.folder, pictures, reporter)
     return Run(plan.folder)
 
 
@@ -133,7 +133,7 @@ def _plan_new(given: PretrainSettings, source: Any, overwrite: bool, reporter: R
         folder = RunFolder(settings.run.out)
     else:
         folder = default_folder(opened.name, str(settings.model.model), _policy_name(settings))
-    make_way(folder, overwrite)
+    prepare_folder(folder, overwrite)
     return RunPlan(
         settings=settings.with_values(out=str(folder.path)),
         source=opened,
@@ -193,14 +193,14 @@ def _complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> _C
 
     # Mistakes that would show only after decoding are refused here.
     _warn_of_late_epochs(settings, reporter)
-    policy_build = build_run_policy(settings)
+    policy_build = build_run_policy(settings, len(opened))
     check_loss(settings)
     check_target(settings, reporter)
     start = fit_start(parts, settings)
     if start is None:
         advise_start(facts, reporter)
     else:
-        say_start(start, reporter)
+        report_start(start, reporter)
     return _Completed(settings, opened, policy_build, start)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from maskwright.components.policy_text import hides_components
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.notebook import usual_reporter
@@ -16,11 +17,13 @@ from maskwright.weights.hints import Hints
 from maskwright.workflows.building.policies import ALL
 from maskwright.workflows.filling.arms import (
     Candidate,
+    check_fills,
     choose_masks,
     find_models,
     is_model,
     needed_maps,
 )
+from maskwright.workflows.filling.component_pictures import reconstruct_components
 from maskwright.workflows.filling.fill_holes import fill_holes
 from maskwright.workflows.filling.full_picture import reconstruct_fully
 from maskwright.workflows.filling.inpaint import HoleSettings
@@ -28,11 +31,12 @@ from maskwright.workflows.filling.masked_pictures import compare_models
 from maskwright.workflows.filling.outcome import (
     Reconstruction,
     ReconstructOptions,
-    place_for,
+    sheet_path,
 )
 from maskwright.workflows.filling.side_by_side import draw_choices
 from maskwright.workflows.loading.chosen_pictures import PictureRequest, choose_pictures, is_array
 from maskwright.workflows.loading.pictures import reading_for
+from maskwright.workflows.runs.locate import load_any
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.reconstruct_settings import ReconstructSettings
 
@@ -60,16 +64,35 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
     )
     runs, images = _sort_out(settings.run, settings.images)
     hints = Hints(target=settings.target)
-    first = Candidate("", runs[0], hints).load()
+    first = load_any(runs[0], hints)
+    is_about_components = hides_components(first.settings.get("policy"))
+    if not is_about_components:
+        check_fills(first, runs[0])
     options = replace(
         options, reading=reading_for(first.settings, settings.value_range, settings.pages)
     )
+    if is_about_components:
+        return _show_components(settings, runs, first, images, options)
     if settings.mask is not None:
         hole = _hole_settings(settings, len(runs))
         return fill_holes(first, runs[0], images, settings.mask, hole, options)
     _refuse_hole_settings(settings)
     models = find_models(runs, settings.epochs, hints)
     return _fill_masked(settings, runs, models, first, images, options)
+
+
+def _show_components(
+    settings: ReconstructSettings,
+    runs: Sequence[str],
+    first: LoadedModel,
+    images: Any,
+    options: ReconstructOptions,
+) -> Reconstruction:
+    """What a run that hides components makes of pictures; it has no holes and stands alone."""
+    _refuse_hole_settings(settings)
+    others = {"the other runs": len(runs) > 1}
+    _refuse("A run that hides components stands alone; leave out {}.", others)
+    return reconstruct_components(replace(settings, run=runs[0]), first, images, options)
 
 
 def _hole_settings(settings: ReconstructSettings, num_runs: int) -> HoleSettings:
@@ -121,11 +144,11 @@ def _fill_masked(
     request = PictureRequest(maps=maps, only_there=everything, reading=options.reading)
     chosen = choose_pictures(images, first, request, options.reporter)
     if settings.full:
-        path = place_for(runs[0], images, options.out, chosen.names, "-full")
+        path = sheet_path(runs[0], images, options.out, chosen.names, "-full")
         return reconstruct_fully(models[0].load(), runs[0], choices[0], chosen, path, options)
     # Named by what was asked for, also where some policies are left out below.
     suffix = "-arms" if len(models) * len(choices) > 1 else ""
-    path = place_for(runs[0], images, options.out, chosen.names, suffix)
+    path = sheet_path(runs[0], images, options.out, chosen.names, suffix)
     masks = draw_choices(choices, first, runs[0], chosen, options, skip=everything)
     return compare_models(models, first, masks, chosen, path, options)
 

@@ -17,7 +17,7 @@ from maskwright.workflows.runs.row_table import (
     format_rows,
     format_summary,
 )
-from maskwright.workflows.runs.run_row import RunRow, UnreadRun, read_row
+from maskwright.workflows.runs.run_row import RunRow, UnreadableRun, read_row
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.runs_settings import RunsSettings
 
@@ -105,7 +105,7 @@ def _read_all(root: Path, unread: dict[str, str]) -> list[RunRow]:
         name = path.relative_to(root).as_posix() if path != root else path.resolve().name
         try:
             rows.append(read_row(path, name))
-        except UnreadRun as error:
+        except UnreadableRun as error:
             unread[name] = str(error)
     for path in refused:
         unread[str(path)] = "it may not be read"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from maskwright.evaluation.feature_cache import hash_weights
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.readout import tokens_of_blocks
 from maskwright.evaluation.segmentation_head import (
     SegmentationHead,
@@ -93,7 +93,7 @@ def _segment_batch(head: SegmentationHead, loaded: LoadedEncoder, images: Tensor
     """(B, H, W) uint8 classes of (B, C, H, W) uint8 images."""
     model = loaded.model
     prefix = model.config.num_prefix
-    with held_still(model, images.device):
+    with evaluation_mode(model, images.device):
         blocks = list(tokens_of_blocks(model, loaded.scale.to_model(images), head.blocks))
     # (B, prefix + N, D) of each block -> (B, N, blocks * D)
     tokens = torch.cat([part[:, prefix:].float() for part in blocks], dim=2)

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from maskwright.components.policy_text import require_patches
 from maskwright.patches.target import require_picture
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_text
@@ -117,6 +118,7 @@ def _check_decoder(settings: SelectSettings, loaded: LoadedModel) -> None:
     mask tokens.
     """
     require_picture(loaded.model.target, "The run")
+    require_patches(loaded.settings, "The run")
     if settings.encode == "all" and loaded.model.config.decoder != "full":
         raise MaskwrightError(
             "encode='all' mixes kept features with mask tokens, which a cross decoder does not"

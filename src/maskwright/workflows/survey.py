@@ -21,10 +21,10 @@ from maskwright.workflows.settings.data_settings import DataSettings
 from maskwright.workflows.settings.survey_settings import ALL, SurveySettings
 from maskwright.workflows.surveying.advice import advise
 from maskwright.workflows.surveying.duplicates import find_duplicates
-from maskwright.workflows.surveying.looks import Sample, look_at_sample
-from maskwright.workflows.surveying.objects import find_things
-from maskwright.workflows.surveying.report import Found, format_found, to_plain
+from maskwright.workflows.surveying.objects import measure_objects
+from maskwright.workflows.surveying.report import SurveyFindings, format_survey, to_plain
 from maskwright.workflows.surveying.resolution import cost_of_size, measure_detail, pick_sides
+from maskwright.workflows.surveying.sample import Sample, decode_sample
 from maskwright.workflows.surveying.sheets import save_duplicates, save_sample, save_sizes
 
 
@@ -61,7 +61,7 @@ def survey(settings: SurveySettings, reporter: Reporter | None = None) -> DataSu
     source, seen = find(data, None if by_name else settings.data, reporter)
 
     most = None if settings.sample == ALL else int(settings.sample)
-    sample = look_at_sample(source, most, reporter)
+    sample = decode_sample(source, most, reporter)
     # As a training would see them, so that it would choose the same.
     short_side = min(seen.median)
     channels = 1 if seen.gray else seen.channels
@@ -70,7 +70,7 @@ def survey(settings: SurveySettings, reporter: Reporter | None = None) -> DataSu
     found = _measure(settings, source, sample, facts, name, reporter)
     make_folder(folder)
     _save(found, folder)
-    for line in format_found(found):
+    for line in format_survey(found):
         reporter.say(line)
     reporter.say(f"Look at {folder}: pictures.png, sizes.png, duplicates.png, survey.json")
     return DataSurvey(folder, to_plain(found), found.advice.command)
@@ -93,19 +93,19 @@ def _measure(
     facts: Facts,
     name: str,
     reporter: Reporter,
-) -> Found:
+) -> SurveyFindings:
     sides = pick_sides(facts.short_side, settings.sizes)
     # A table that fits no picture is refused before the longer work.
-    things = find_things(source, sample.looks, settings.boxes, settings.faces, reporter)
+    things = measure_objects(source, sample.pictures, settings.boxes, settings.faces, reporter)
     duplicates = find_duplicates(source, sample, reporter)
-    detail = measure_detail(source, sample.looks, sides)
+    detail = measure_detail(source, sample.pictures, sides)
     costs = [cost_of_size(side, name, facts) for side in sides]
     split = _pick_split(settings, source)
     advice = advise(costs, detail, things, facts.short_side, _flags(settings, split))
     if split is not None and settings.split is None:
         why = f"--split {split} leaves the other pictures for measuring, unseen by the training."
         advice = dataclasses.replace(advice, reasons=(*advice.reasons, why))
-    return Found(
+    return SurveyFindings(
         source=source,
         sample=sample,
         duplicates=duplicates,
@@ -132,7 +132,7 @@ def _flags(settings: SurveySettings, split: str | None) -> list[str]:
     return flags
 
 
-def _save(found: Found, folder: Path) -> None:
+def _save(found: SurveyFindings, folder: Path) -> None:
     source, sample = found.source, found.sample
     save_sample(source, sample, folder / "pictures.png")
     save_sizes(source, sample, found.costs, found.detail, folder / "sizes.png")

@@ -7,7 +7,7 @@ from PIL import Image
 from scipy.fft import dctn
 from tests.conftest import draw_pictures
 
-from maskwright.data.pixels.perceptual_hash import find_alike, hash_thumbnails, to_thumbnail
+from maskwright.data.pixels.perceptual_hash import find_similar, hash_thumbnails, to_thumbnail
 
 
 def thumbnails(pictures: list[np.ndarray]) -> np.ndarray:
@@ -30,23 +30,23 @@ def test_another_size_brightness_and_noise_leave_a_picture_alike() -> None:
         np.asarray(first.resize((40, 40))),
         np.clip(pictures[5] * 0.9 + 12 + noise, 0, 255).astype(np.uint8),
     ]
-    pairs = find_alike(thumbnails(pictures + changed))
+    pairs = find_similar(thumbnails(pictures + changed))
     assert {(pair.first, pair.second) for pair in pairs} == {(0, 12), (5, 13)}
     assert all(pair.correlation > 0.95 for pair in pairs)
 
 
 def test_flat_pictures_have_no_look_and_shape_does_not_matter() -> None:
     flat = np.full((20, 30, 3), 90, np.uint8)
-    assert find_alike(thumbnails([flat, flat, flat + 3])) == []
+    assert find_similar(thumbnails([flat, flat, flat + 3])) == []
     gray = draw_pictures(1, side=40)[0][:, :, :1]
-    assert len(find_alike(thumbnails([gray, np.repeat(gray, 3, axis=2)]))) == 1
+    assert len(find_similar(thumbnails([gray, np.repeat(gray, 3, axis=2)]))) == 1
 
 
 def test_pairs_across_blocks_are_found_once(monkeypatch) -> None:
     from maskwright.data.pixels import perceptual_hash
 
     small = thumbnails(list(draw_pictures(5, side=48)) * 2)
-    whole = find_alike(small, most_bits=0)
+    whole = find_similar(small, most_bits=0)
     monkeypatch.setattr(perceptual_hash, "_BLOCK", 3)
-    assert find_alike(small, most_bits=0) == whole
+    assert find_similar(small, most_bits=0) == whole
     assert {(pair.first, pair.second) for pair in whole} == {(at, at + 5) for at in range(5)}

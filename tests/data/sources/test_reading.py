@@ -22,7 +22,7 @@ from maskwright.data.maps.supplied_maps import SuppliedForeground
 from maskwright.data.packing import pack
 from maskwright.data.pixels.decode import UnreadableImage, decode_picture
 from maskwright.data.pixels.value_range import ValueRange, ValueRanges
-from maskwright.data.sources.open import open_alike, open_source, value_range_of
+from maskwright.data.sources.open import open_source, open_together, value_range_of
 from maskwright.data.sources.reading import Reading, read_as
 from maskwright.support.errors import MaskwrightError
 
@@ -195,7 +195,7 @@ def test_eight_bit_files_are_not_touched_by_a_range(tmp_path: Path) -> None:
 def test_pictures_named_one_by_one_share_one_range(tmp_path: Path) -> None:
     bright = write_ramps(tmp_path / "a", 4095, 1) / "0.png"
     dark = write_ramps(tmp_path / "b", 255, 1) / "0.png"
-    sources = open_alike([str(bright), str(dark)])
+    sources = open_together([str(bright), str(dark)])
     assert [int(source.read(0).max()) for source in sources] == [255, 16]
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, make_way, slug
+from maskwright.workflows.runs.run_folder import (
+    RunFolder,
+    default_folder,
+    logged,
+    prepare_folder,
+    slug,
+)
 
 
 def made(path: Path, state: str = "finished") -> RunFolder:
@@ -63,13 +69,13 @@ def test_names_of_folders_are_short_and_of_any_script(text: str, name: str) -> N
 
 
 def test_only_a_runs_folder_is_cleared(tmp_path: Path) -> None:
-    make_way(made(tmp_path / "run"), overwrite=True)
+    prepare_folder(made(tmp_path / "run"), overwrite=True)
     assert not (tmp_path / "run").exists()
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").touch()
     for overwrite in (True, False):
         with pytest.raises(MaskwrightError, match=r"holds files but no run|holds no run"):
-            make_way(RunFolder(tmp_path / "thesis"), overwrite)
+            prepare_folder(RunFolder(tmp_path / "thesis"), overwrite)
     assert (tmp_path / "thesis" / "chapter.txt").exists()
 
 

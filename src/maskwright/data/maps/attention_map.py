@@ -51,10 +51,11 @@ class AttentionMap:
         """Pictures of one size go through the network together."""
         maps: list[np.ndarray | None] = [None] * len(originals)
         stored = [_stored(original) for original in originals]
-        for size in dict.fromkeys(pixels.shape for pixels in stored):
-            same = [index for index, pixels in enumerate(stored) if pixels.shape == size]
-            # (B, H, W, C) -> (B, C, H, W)
-            images = torch.from_numpy(np.stack([stored[at] for at in same])).permute(0, 3, 1, 2)
+        shapes = [pixels.shape for pixels in stored]
+        for shape in dict.fromkeys(shapes):
+            same = [index for index, other in enumerate(shapes) if other == shape]
+            batch = np.stack([stored[index] for index in same])  # (B, H, W, C)
+            images = torch.from_numpy(batch).permute(0, 3, 1, 2)  # (B, C, H, W)
             for index, attention in zip(same, self._look(images), strict=True):
                 maps[index] = attention
         # Every picture has some size, so every map is made; this only says so to type checkers.
@@ -63,15 +64,20 @@ class AttentionMap:
     def _look(self, images: Tensor) -> np.ndarray:
         """(B, H, W) uint8 attention, smoothly enlarged."""
         assert self.teacher is not None
-        attention = self.teacher.attention(images.to(self.device)).detach().float().cpu()
+        attention = self.teacher.attention(images.to(self.device))  # (B, rows, cols)
+        attention = attention.detach().float().cpu()
         # Attention sums to 1 over the patches: only its order within a picture says something.
-        low, high = attention.amin((1, 2), keepdim=True), attention.amax((1, 2), keepdim=True)
+        low = attention.amin((1, 2), keepdim=True)  # (B, 1, 1)
+        high = attention.amax((1, 2), keepdim=True)
         share = (attention - low) / (high - low).clamp(min=1e-12)
-        # (B, rows, cols) -> (B, H, W)
         large = F.interpolate(
-            share[:, None], size=images.shape[-2:], mode="bilinear", align_corners=False
-        )[:, 0]
-        return (large.clamp(0, 1) * 255).round().byte().numpy()
+            share[:, None],
+            size=images.shape[-2:],
+            mode="bilinear",
+            align_corners=False,
+        )  # (B, 1, H, W)
+        levels = large[:, 0].clamp(0, 1) * 255
+        return levels.round().byte().numpy()
 
 
 def _stored(original: Original) -> np.ndarray:
@@ -79,8 +85,7 @@ def _stored(original: Original) -> np.ndarray:
     pixels = original.pixels(3)
     if pixels.shape[:2] == original.size:
         return pixels
-    return np.asarray(
-        Image.fromarray(pixels).resize(
-            original.size[::-1], Image.Resampling.BICUBIC, reducing_gap=3.0
-        )
-    )
+    height, width = original.size
+    picture = Image.fromarray(pixels)
+    resized = picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return np.asarray(resized)

@@ -47,7 +47,10 @@ class BoxParts:
 
     @property
     def _names(self) -> tuple[str, ...]:
-        return tuple(name for name in self._table.names if not self.only or name in self.only)
+        names = self._table.names
+        if not self.only:
+            return names
+        return tuple(name for name in names if name in self.only)
 
     @cached_property
     def _table(self) -> BoxTable:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -54,7 +55,8 @@ class BoxTable:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """All parts, in the order in which they occur."""
-        return tuple(dict.fromkeys(part.name for parts in self.by_file.values() for part in parts))
+        every = chain.from_iterable(self.by_file.values())
+        return tuple(dict.fromkeys(part.name for part in every))
 
     @property
     def fingerprint(self) -> str:
@@ -68,16 +70,17 @@ class BoxTable:
         parts = self.by_file.get(key)
         if parts is not None:
             return parts
-        return self.by_file.get(self._unique_names.get(PurePosixPath(key).name, ""), [])
+        name = PurePosixPath(key).name
+        file = self._unique_names.get(name, "")
+        return self.by_file.get(file, [])
 
     @cached_property
     def _unique_names(self) -> dict[str, str]:
-        count = Counter(PurePosixPath(file).name for file in self.by_file)
-        return {
-            PurePosixPath(file).name: file
-            for file in self.by_file
-            if count[PurePosixPath(file).name] == 1
-        }
+        """The path of each file by its name, without names that occur twice."""
+        names = [PurePosixPath(file).name for file in self.by_file]
+        count = Counter(names)
+        files = zip(names, self.by_file, strict=True)
+        return {name: file for name, file in files if count[name] == 1}
 
     @cached_property
     def _text(self) -> str:
@@ -88,8 +91,9 @@ class BoxTable:
             # A path that goes on behind a file is meant to lie inside that archive.
             archive = next((parent for parent in path.parents if parent.is_file()), None)
             if archive is not None:
+                inside = path.relative_to(archive).as_posix()
                 with zipfile.ZipFile(archive) as opened:
-                    return opened.read(path.relative_to(archive).as_posix()).decode("utf-8-sig")
+                    return opened.read(inside).decode("utf-8-sig")
         except (OSError, KeyError, UnicodeDecodeError, zipfile.BadZipFile) as error:
             raise MaskwrightError(f"Cannot read the table '{self.file}': {error}.") from error
         raise MaskwrightError(f"The table '{self.file}' does not exist.")
@@ -115,10 +119,12 @@ def _read_csv(text: str, table: str) -> Iterable[tuple[str, list[Part]]]:
             f"'{table}' needs a column file and boxes as <part>_x,_y,_w,_h (points: _x,_y) or"
             f" x_min,y_min,x_max,y_max; it has: {', '.join(columns)}."
         )
+    rows = []
     try:
-        return [
-            (row[file], _corners(row) if has_corners else _prefixed(row, stems)) for row in reader
-        ]
+        for row in reader:
+            parts = _corners(row) if has_corners else _prefixed(row, stems)
+            rows.append((row[file], parts))
+        return rows
     except (ValueError, TypeError) as error:
         raise MaskwrightError(
             f"'{table}' has a box that is not made of numbers: {error}."
@@ -129,22 +135,31 @@ def _corners(row: dict[str, str]) -> list[Part]:
     left, top, right, bottom = (float(row[name]) for name in _CORNERS)
     name = _part_name(row.get("part") or "object")
     # Corners are pixels that belong to the box, so the last one counts too.
-    return [Part(name, left, top, right - left + 1, bottom - top + 1)]
+    width = right - left + 1
+    height = bottom - top + 1
+    return [Part(name, left, top, width, height)]
 
 
 def _prefixed(row: dict[str, str], stems: list[str]) -> list[Part]:
     """Boxes, then points as small squares that fit the largest box."""
-    parts = [
-        # An empty cell says that this picture does not show the part.
-        Part(_part_name(stem), *(float(row[f"{stem}_{end}"]) for end in "xywh"))
-        for stem in stems
-        if f"{stem}_w" in row and row[f"{stem}_x"]
-    ]
-    side = _POINT_SHARE * max((part.width for part in parts), default=_LONE_POINT / _POINT_SHARE)
-    points = [stem for stem in stems if f"{stem}_w" not in row and row[f"{stem}_x"]]
-    return parts + [
-        _square(stem, float(row[f"{stem}_x"]), float(row[f"{stem}_y"]), side) for stem in points
-    ]
+    # An empty cell says that this picture does not show the part.
+    shown = [stem for stem in stems if row[f"{stem}_x"]]
+    boxes = [stem for stem in shown if f"{stem}_w" in row]
+    points = [stem for stem in shown if f"{stem}_w" not in row]
+
+    parts = []
+    for stem in boxes:
+        numbers = [float(row[f"{stem}_{end}"]) for end in "xywh"]
+        parts.append(Part(_part_name(stem), *numbers))
+
+    side = _LONE_POINT
+    if parts:
+        side = _POINT_SHARE * max(part.width for part in parts)
+    for stem in points:
+        x = float(row[f"{stem}_x"])
+        y = float(row[f"{stem}_y"])
+        parts.append(_square(stem, x, y, side))
+    return parts
 
 
 def _read_coco(text: str, table: str) -> Iterable[tuple[str, list[Part]]]:
@@ -172,19 +187,25 @@ def _annotated(annotation: dict[str, Any], category: dict[str, Any]) -> list[Par
     parts = []
     side = _LONE_POINT
     if "bbox" in annotation:
-        parts.append(Part(_part_name(category["name"]), *map(float, annotation["bbox"])))
-        side = _POINT_SHARE * parts[0].width
+        numbers = map(float, annotation["bbox"])
+        box = Part(_part_name(category["name"]), *numbers)
+        parts.append(box)
+        side = _POINT_SHARE * box.width
     # A flat list of x, y and visible: 0 means that the point is not labeled.
     values = annotation.get("keypoints", [])
     points = zip(values[::3], values[1::3], values[2::3], strict=True)
-    for name, (x, y, visible) in zip(category.get("keypoints", []), points, strict=False):
+    names = category.get("keypoints", [])
+    for name, (x, y, visible) in zip(names, points, strict=False):
         if visible:
             parts.append(_square(name, x, y, side))
     return parts
 
 
 def _square(name: str, x: float, y: float, side: float) -> Part:
-    return Part(_part_name(name), x - side / 2, y - side / 2, side, side)
+    """A part around a point, of that side."""
+    left = x - side / 2
+    top = y - side / 2
+    return Part(_part_name(name), left, top, side, side)
 
 
 def _part_name(name: str) -> str:

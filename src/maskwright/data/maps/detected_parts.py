@@ -6,7 +6,7 @@ A cascade of your own finds anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -39,7 +39,8 @@ class AnimeParts:
         )
 
     def _find(self, original: Original) -> list[Part]:
-        return moved(AnimeFinder().find(original.pixels(3)), original)
+        parts = AnimeFinder().find(original.pixels(3))
+        return moved(parts, original)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,18 +76,23 @@ class CascadeParts:
     def _find(self, original: Original) -> list[Part]:
         pixels = original.pixels(3)
         faces = self._finder.find(pixels)
+        eyes: list[Part] = []
         # Whatever a cascade of your own finds, it need not have eyes.
-        eyes = [] if self.file else [eye for face in faces for eye in self._eyes_in(pixels, face)]
+        if self.file is None:
+            for face in faces:
+                eyes += self._eyes_in(pixels, face)
         return moved(faces + eyes, original)
 
     def _eyes_in(self, pixels: np.ndarray, face: Part) -> list[Part]:
         """At most two eyes in the upper part of a face."""
-        top, left = int(face.y), int(face.x)
-        upper = pixels[top : top + int(face.height * 0.65), left : left + int(face.width)]
         # Nostrils and corners of the mouth look like eyes too: lower ones are never looked at, and
         # of those found the two largest count.
-        eyes = sorted(self._eye_finder.find(upper), key=lambda eye: -eye.area)[:2]
-        return [Part("eyes", eye.x + left, eye.y + top, eye.width, eye.height) for eye in eyes]
+        top, left = int(face.y), int(face.x)
+        bottom = top + int(face.height * 0.65)
+        right = left + int(face.width)
+        found = self._eye_finder.find(pixels[top:bottom, left:right])
+        largest = sorted(found, key=lambda eye: -eye.area)[:2]
+        return [replace(eye, x=eye.x + left, y=eye.y + top) for eye in largest]
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -94,7 +100,9 @@ class CascadeParts:
 
     @cached_property
     def _finder(self) -> CascadeFinder:
-        return CascadeFinder(self.part, self.file) if self.file else CascadeFinder("face")
+        if self.file:
+            return CascadeFinder(self.part, self.file)
+        return CascadeFinder("face")
 
     @cached_property
     def _eye_finder(self) -> CascadeFinder:
@@ -106,7 +114,7 @@ def moved(parts: Sequence[Part], original: Original) -> list[Part]:
     if original.window is None:
         return list(parts)
     top, left = original.window.top, original.window.left
-    return [Part(part.name, part.x + left, part.y + top, part.width, part.height) for part in parts]
+    return [replace(part, x=part.x + left, y=part.y + top) for part in parts]
 
 
 def _reason(sample: Sequence[Original], find: Callable[[Original], list[Part]]) -> str | None:

@@ -23,15 +23,21 @@ class AlphaForeground:
 
     def fit(self, sample: Sequence[Original]) -> str | None:
         """Fits when most of the pictures are partly transparent."""
-        # The mean of the fourth channel, alpha, as a share of opaque.
-        shares = [float(original.pixels(4)[:, :, 3].mean()) / 255 for original in sample]
-        some = sum(share < _MOST_OPAQUE for share in shares)
+        means = [float(_alpha(original).mean()) for original in sample]
+        some = sum(mean / 255 < _MOST_OPAQUE for mean in means)
         if some <= len(sample) / 2:
             return None
         return f"{some} of {len(sample)} pictures looked at are partly transparent"
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
-        return draw_each(
-            originals,
-            lambda original: original.fit_share(original.pixels(4)[:, :, 3] / np.float32(255)),
-        )
+        return draw_each(originals, _draw)
+
+
+def _draw(original: Original) -> np.ndarray:
+    opacity = _alpha(original) / np.float32(255)
+    return original.fit_share(opacity)
+
+
+def _alpha(original: Original) -> np.ndarray:
+    """(h, w) uint8 from 0, transparent, to 255, opaque."""
+    return original.pixels(4)[:, :, 3]

@@ -49,9 +49,13 @@ class GrabCutForeground:
     def _draw(self, original: Original) -> np.ndarray:
         pixels = original.pixels(3)
         # GrabCut takes seconds for a large picture; patches need no more than this.
-        factor = max(1.0, min(pixels.shape[:2]) / self.side)
-        size = max(1, round(pixels.shape[1] / factor)), max(1, round(pixels.shape[0] / factor))
-        small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+        height, width = pixels.shape[:2]
+        factor = max(1.0, min(height, width) / self.side)
+        small_height = max(1, round(height / factor))
+        small_width = max(1, round(width / factor))
+        picture = Image.fromarray(pixels)
+        resized = picture.resize((small_width, small_height), Image.Resampling.BOX)
+        small = np.asarray(resized)
         # Chance belongs to the picture's name, so that the order of work changes nothing.
         seed = derive_seed(self.seed, "grabcut", original.key)
         return original.fit_share(cut_foreground(small, seed))

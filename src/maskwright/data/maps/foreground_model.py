@@ -98,17 +98,22 @@ def _run_file(
     # U2-Net divides by the picture's own maximum, so dark pictures become bright.
     values = values / max(values.max(), 1e-6)
     values = (values - np.array(mean, np.float32)) / np.array(std, np.float32)
-    # (H, W, C) -> (1, C, H, W)
-    outputs = session.run(None, {model_input.name: values.transpose(2, 0, 1)[None]})
+    batch = values.transpose(2, 0, 1)[None]  # (H, W, C) -> (1, C, H, W)
+    outputs = session.run(None, {model_input.name: batch})
     out = np.asarray(outputs[0], dtype=np.float32)
-    if out.ndim < 3 or min(out.shape[-2:]) < 2:
+    is_plane = out.ndim >= 3 and min(out.shape[-2:]) >= 2
+    if not is_plane:
         raise MaskwrightError(
             f"The model gives an output of shape {out.shape}; a mask of (1, 1, height, width) is"
             " needed."
         )
-    mask = out.reshape(-1, *out.shape[-2:])[0]
-    low, high = float(mask.min()), float(mask.max())
+    mask = out.reshape(-1, *out.shape[-2:])[0]  # (h, w)
+    low = float(mask.min())
+    high = float(mask.max())
     # An even output has no foreground.
-    mask = (mask - low) / (high - low) if high > low else np.zeros_like(mask)
-    size = (pixels.shape[1], pixels.shape[0])
-    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR))
+    stretched = np.zeros_like(mask)
+    if high > low:
+        stretched = (mask - low) / (high - low)
+    height, width = pixels.shape[:2]
+    resized = Image.fromarray(stretched).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized)

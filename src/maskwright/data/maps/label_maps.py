@@ -93,10 +93,13 @@ class LabelMaps:
         if not is_unknown.any():
             return
         is_color = values.ndim == 3
-        found = (pack_colors(values) if is_color else values)[is_unknown]
-        for value, count in zip(*np.unique(found, return_counts=True), strict=True):
-            self.unknown[f"#{value:06x}" if is_color else str(value)] += int(count)
-        self.pictures_with_unknown[self.maps.store.keys[index]] = None
+        numbers = pack_colors(values) if is_color else values
+        found, counts = np.unique(numbers[is_unknown], return_counts=True)
+        for value, count in zip(found, counts, strict=True):
+            name = f"#{value:06x}" if is_color else str(value)
+            self.unknown[name] += int(count)
+        key = self.maps.store.keys[index]
+        self.pictures_with_unknown[key] = None
 
 
 def patch_shares(classes: np.ndarray, grid: tuple[int, int], num_classes: int) -> np.ndarray:
@@ -108,8 +111,10 @@ def patch_shares(classes: np.ndarray, grid: tuple[int, int], num_classes: int) -
     cells = patch[counted] * num_classes + classes[counted]
     counts = np.bincount(cells, minlength=rows * cols * num_classes)
     pixels = np.bincount(patch.ravel(), minlength=rows * cols)
+    table = counts.reshape(rows * cols, num_classes)
     # A map coarser than the grid leaves patches without a pixel: they say nothing.
-    return (counts.reshape(rows * cols, num_classes) / pixels.clip(1)[:, None]).astype(np.float32)
+    shares = table / pixels.clip(1)[:, None]
+    return shares.astype(np.float32)
 
 
 def find_table(source: MapSource, maps: CutMaps, classes: str, ignored: int | None) -> ClassTable:

@@ -98,7 +98,9 @@ def _is_current(store: PackedStore, plan: MapPlan, facts_file: Path) -> bool:
     if not facts_file.exists() or not facts_file.with_suffix(".bin").exists():
         return False
     facts = read_json(facts_file)
-    return all(facts.get(name) == value for name, value in _to_facts(store, plan).items())
+    wanted = _to_facts(store, plan)
+    # The file also holds what was measured, which no plan knows.
+    return all(facts.get(name) == value for name, value in wanted.items())
 
 
 def _to_facts(store: PackedStore, plan: MapPlan) -> dict[str, Any]:
@@ -118,14 +120,16 @@ def _build(
 ) -> None:
     facts = _to_facts(store, plan)
     file = ChunkedFile(facts_file.with_name(f".{plan.name}.part"), "map.bin", facts)
-    for start, stop in pairwise([*range(file.stop, len(store), MAP_CHUNK), len(store)]):
+    borders = [*range(file.stop, len(store), MAP_CHUNK), len(store)]
+    for start, stop in pairwise(borders):
         maps = draw(range(start, stop))
         for index, pixels in zip(range(start, stop), maps, strict=True):
             # A map of another size would shift all that follow it in the file.
             assert pixels.dtype == np.uint8
             assert pixels.shape == (int(store.heights[index]), int(store.widths[index]))
         data = b"".join(pixels.tobytes() for pixels in maps)
-        file.append(data, stop, {"shares": [_shares(pixels, plan) for pixels in maps]})
+        shares_of_maps = [_shares(pixels, plan) for pixels in maps]
+        file.append(data, stop, {"shares": shares_of_maps})
         if progress is not None:
             progress(stop, len(store))
     shares = np.array([row for chunk in file.chunks for row in chunk.facts["shares"]])
@@ -151,13 +155,20 @@ def _coverage(shares: np.ndarray, plan: MapPlan) -> dict[str, float]:
 
     shares: (pictures, entries of the map).
     """
+    total = shares.sum(1)  # (pictures,)
     numbers: dict[str, float] = {
-        "mean_share": round(float(shares.sum(1).mean()), 6),
-        "without": int((shares.sum(1) == 0).sum()),
+        "mean_share": _rounded_mean(total),
+        "without": _count_empty(total),
     }
     for part, column in zip(plan.parts, shares.T, strict=False):
-        numbers |= {
-            f"{part}: mean_share": round(float(column.mean()), 6),
-            f"{part}: without": int((column == 0).sum()),
-        }
+        numbers[f"{part}: mean_share"] = _rounded_mean(column)
+        numbers[f"{part}: without"] = _count_empty(column)
     return numbers
+
+
+def _rounded_mean(shares: np.ndarray) -> float:
+    return round(float(shares.mean()), 6)
+
+
+def _count_empty(shares: np.ndarray) -> int:
+    return int((shares == 0).sum())

@@ -60,10 +60,11 @@ def cut_foreground(pixels: np.ndarray, seed: int) -> np.ndarray:
     """
     cv2 = load_opencv()
     # Blurred, because saliency is high at edges and low inside of what they surround.
-    width = max(1.0, min(pixels.shape[:2]) / 16)
+    height, width = pixels.shape[:2]
+    blur = max(1.0, min(height, width) / 16)
     sharp = measure_saliency(pixels).astype(np.float32)
-    blurred = cv2.GaussianBlur(sharp, (0, 0), width)
-    saliency = _stretch(blurred) * _centered(pixels.shape[0], pixels.shape[1])
+    blurred = cv2.GaussianBlur(sharp, (0, 0), blur)
+    saliency = _stretch(blurred) * _centered(height, width)
     stands_out = saliency > np.quantile(saliency, _DULL)
     start = np.where(stands_out, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     foreground = _grab(cv2, pixels, _framed(start, cv2.GC_BGD), seed)
@@ -77,8 +78,9 @@ def _framed(start: np.ndarray, value: int) -> np.ndarray:
     # None at the bottom: subjects often stand on the lower border.
     frame = max(1, min(start.shape) // 32)
     framed = start.copy()
-    for edge in (framed[:frame], framed[:, :frame], framed[:, -frame:]):
-        edge[:] = value
+    framed[:frame] = value
+    framed[:, :frame] = value
+    framed[:, -frame:] = value
     return framed
 
 

@@ -80,7 +80,9 @@ class Original:
         bottom = round((window.top + window.height) * down)
         right = round((window.left + window.width) * across)
         # A coarse map still gives at least one pixel.
-        return whole[top : max(bottom, top + 1), left : max(right, left + 1)]
+        bottom = max(bottom, top + 1)
+        right = max(right, left + 1)
+        return whole[top:bottom, left:right]
 
     def fit_share(self, share: np.ndarray) -> np.ndarray:
         """Average a (h, w) map of the window, 0 to 1, over the stored pixels: uint8 (H, W)."""

@@ -124,7 +124,9 @@ class PatchShares:
             height = int(store.heights[index])
             width = int(store.widths[index])
             pixels = selection.pixels.picture(offset, height, width)  # (H, W)
-            part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
+            bottom = box.top + box.height
+            right = box.left + box.width
+            part = pixels[box.top : bottom, box.left : right]
             (planes,) = _to_planes(part[None], selection.values)  # (entries, h, w)
 
             rows = _whole_overlap(box.height, cells[0])  # (rows, h)
@@ -169,12 +171,17 @@ def _to_planes(pixels: Tensor, values: tuple[int, ...]) -> Tensor:
 
 def _choose(store: PackedStore, maps: Sequence[str]) -> list[_Selection]:
     """Open each map once and note which of its parts come along."""
-    names = list(dict.fromkeys(name.split("/")[0] for name in maps))
+    names = dict.fromkeys(_map_of(name) for name in maps)
     return [_entries_of(open_map(store, name), maps) for name in names]
 
 
+def _map_of(name: str) -> str:
+    """The map in which `parts/eyes` or `parts` lies."""
+    return name.split("/")[0]
+
+
 def _entries_of(pixels: PixelMap, maps: Sequence[str]) -> _Selection:
-    names = [name for name in dict.fromkeys(maps) if name.split("/")[0] == pixels.name]
+    names = [name for name in dict.fromkeys(maps) if _map_of(name) == pixels.name]
     for name in names:
         if name not in (pixels.name, *pixels.entries):
             raise _unknown_part(pixels, name)

@@ -62,7 +62,8 @@ class FiledMaps:
         if file is None:
             raise UnusableMap("have no map", key)
         try:
-            with open_image(io.BytesIO(self.files.files.storage.read_bytes(file))) as opened:
+            data = self.files.files.storage.read_bytes(file)
+            with open_image(io.BytesIO(data)) as opened:
                 # Palette maps keep their numbers; what is colored keeps its colors.
                 shown = opened if is_numbers(opened) else opened.convert("RGB")
                 values = np.asarray(shown)
@@ -126,10 +127,11 @@ class CutMaps:
 
     def _check_shape(self, whole: np.ndarray, index: int) -> None:
         height, width = self._size_of(index)
-        aspect = whole.shape[0] / whole.shape[1]
+        aspect = height / width
+        aspect_of_map = whole.shape[0] / whole.shape[1]
         # A pixel more or less is rounding; a small side has larger steps.
         slack = max(_ASPECT_TOLERANCE, 1.5 / min(height, width))
-        if abs(aspect / (height / width) - 1) > slack:
+        if abs(aspect_of_map / aspect - 1) > slack:
             raise UnusableMap("have a map of another shape", self.store.keys[index])
 
     def _size_of(self, index: int) -> tuple[int, int]:
@@ -185,8 +187,15 @@ def open_map_files(place: str, known: Sequence[str] = ()) -> MapFiles:
 
 def _cut(whole: np.ndarray, box: CropBox, size: tuple[int, int]) -> np.ndarray:
     """The box of a picture of (height, width), in the pixels of its map."""
-    down, across = whole.shape[0] / size[0], whole.shape[1] / size[1]
-    top, left = round(box.top * down), round(box.left * across)
-    bottom, right = round((box.top + box.height) * down), round((box.left + box.width) * across)
+    height, width = size
+    # Pixels of the map for each pixel of the picture.
+    down = whole.shape[0] / height
+    across = whole.shape[1] / width
+    top = round(box.top * down)
+    left = round(box.left * across)
+    bottom = round((box.top + box.height) * down)
+    right = round((box.left + box.width) * across)
     # A coarse map still gives at least one pixel.
-    return whole[top : max(bottom, top + 1), left : max(right, left + 1)]
+    bottom = max(bottom, top + 1)
+    right = max(right, left + 1)
+    return whole[top:bottom, left:right]

@@ -58,14 +58,21 @@ class PictureValues:
 
     def of(self, store: PackedStore) -> StoreValues:
         """The numbers of a store's pictures, found by path, else by name."""
-        found, missing = [], []
+        found = []
+        missing = []
         for key in store.keys:
-            name = name_of_picture(key)
-            value = self.by_path.get(name, self.by_name.get(PurePosixPath(name).name))
+            path = name_of_picture(key)
+            name = PurePosixPath(path).name
+            value = self.by_path.get(path, self.by_name.get(name))
             if value is None:
                 missing.append(key)
-            found.append(float("nan") if value is None else value)
-        return StoreValues(torch.tensor(found, dtype=torch.float64), tuple(missing), self.table)
+                value = float("nan")
+            found.append(value)
+        return StoreValues(
+            values=torch.tensor(found, dtype=torch.float64),
+            missing=tuple(missing),
+            table=self.table,
+        )
 
 
 def open_values(place: str) -> PictureValues:
@@ -85,14 +92,16 @@ def open_values(place: str) -> PictureValues:
     by_path: dict[str, float] = {}
     by_name: dict[str, list[float]] = {}
     for row in table.rows:
+        file = row[names]
+        cell = row[numbers]
         # An empty cell is a picture without a number.
-        if not row[numbers]:
+        if not cell:
             continue
-        value = _number(row[numbers], row[names], path)
-        by_path[row[names]] = value
-        by_name.setdefault(PurePosixPath(row[names]).name, []).append(value)
-    alone = {name: values[0] for name, values in by_name.items() if len(values) == 1}
-    return PictureValues(by_path, alone, str(path))
+        value = _number(cell, file, path)
+        by_path[file] = value
+        by_name.setdefault(PurePosixPath(file).name, []).append(value)
+    unique = {name: values[0] for name, values in by_name.items() if len(values) == 1}
+    return PictureValues(by_path, unique, str(path))
 
 
 def _parts(place: str) -> tuple[Path, str | None]:

@@ -86,7 +86,7 @@ class Prior(Protocol):
         """The map of each picture, (H, W) uint8 at its stored size."""
 
 
-class ChosenBySight(Prior, Protocol):
+class AutomaticPrior(Prior, Protocol):
     """A prior that can be chosen for data it fits."""
 
     def fit(self, sample: Sequence[Original]) -> str | None:
@@ -190,7 +190,7 @@ def _choose(request: PriorRequest, seed: int, sample: Sequence[Original]) -> tup
     refused = []
     for name in BY_SIGHT.get(request.name, ()):
         try:
-            prior: ChosenBySight = _build(request.name, name, request.options, seed)
+            prior: AutomaticPrior = _build(request.name, name, request.options, seed)
             reason = prior.fit([sample[at] for at in spread(len(sample), _LOOK_AT)])
         except MaskwrightError as error:
             # A package may be missing; the next source needs perhaps none.

@@ -145,8 +145,9 @@ class SuppliedParts:
                 " have numbers up to 255."
             )
         # From numbers in the files to 1, 2, ... in the order of the table; others are no part.
+        in_files = list(self._numbers.values())
         table = np.zeros(256, dtype=np.uint8)
-        table[list(self._numbers.values())] = np.arange(1, len(self._numbers) + 1)
+        table[in_files] = np.arange(1, len(in_files) + 1)
         return original.fit_labels(table[values])
 
     @cached_property
@@ -157,17 +158,22 @@ class SuppliedParts:
     def _numbers(self) -> dict[str, int]:
         """The number of each part that is kept, by name."""
         rows = list(csv.DictReader(io.StringIO(self._class_table())))
+        numbers: dict[str, int] = {}
         try:
-            # A slash would make another name of parts/NAME.
-            numbers = {row["name"].strip().replace("/", "_"): int(row["id"]) for row in rows}
+            for row in rows:
+                # A slash would make another name of parts/NAME.
+                name = row["name"].strip().replace("/", "_")
+                numbers[name] = int(row["id"])
         except (KeyError, ValueError, AttributeError) as error:
             raise MaskwrightError(
                 "The table of parts has columns id and name, and ids are whole numbers."
             ) from error
         unknown = [name for name in self.only if name not in numbers]
-        if unknown or not all(0 <= number <= 255 for number in numbers.values()):
+        are_bytes = all(0 <= number <= 255 for number in numbers.values())
+        if unknown or not are_bytes:
+            first = unknown[0] if unknown else "?"
             raise MaskwrightError(
-                f"The table of parts has ids 0 to 255 and no '{(unknown or ['?'])[0]}'; its parts:"
+                f"The table of parts has ids 0 to 255 and no '{first}'; its parts:"
                 f" {', '.join(numbers)}."
             )
         if not self.only:

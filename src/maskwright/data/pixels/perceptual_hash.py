@@ -24,7 +24,7 @@ LEAST_CORRELATION = 0.9
 
 
 @dataclass(frozen=True)
-class LikePair:
+class SimilarPair:
     """Two pictures that look alike.
 
     first, second: their numbers, the smaller first.
@@ -53,12 +53,12 @@ def hash_thumbnails(thumbnails: np.ndarray) -> np.ndarray:
     return np.packbits(bits, axis=1).view(np.uint64).ravel()
 
 
-def find_alike(
+def find_similar(
     thumbnails: np.ndarray,
     most_bits: int = MOST_BITS,
     least_correlation: float = LEAST_CORRELATION,
     progress: Callable[[int, int], None] | None = None,
-) -> list[LikePair]:
+) -> list[SimilarPair]:
     """All pairs of (n, 32, 32) gray pictures that look alike, the most alike first.
 
     Flat pictures have no look and are left out.
@@ -69,12 +69,12 @@ def find_alike(
     # A deviation of one level is noise.
     textured = np.flatnonzero(norms > THUMBNAIL)
     unit = centered[textured] / norms[textured, None]
-    pairs: list[LikePair] = []
+    pairs: list[SimilarPair] = []
     for first, second, bits in _near(hash_thumbnails(thumbnails[textured]), most_bits, progress):
         correlation = float(unit[first] @ unit[second])
         if correlation >= least_correlation:
             left, right = int(textured[first]), int(textured[second])
-            pairs.append(LikePair(left, right, bits, correlation))
+            pairs.append(SimilarPair(left, right, bits, correlation))
     return sorted(pairs, key=lambda pair: (pair.bits, -pair.correlation))
 
 

@@ -38,7 +38,7 @@ Other frames of a JPEG are previews and depth maps.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class SampledFile:
     """What one file holds.
 
     kind: of the values that a range is needed for; None for 8 bits.
@@ -57,14 +57,14 @@ class Look:
     cmyk: bool = False
 
 
-def look_at(keys: Sequence[str], read: Callable[[str], bytes]) -> list[Look]:
-    """Look at up to 64 files of each ending, spread over all, on all cores.
+def sample_files(keys: Sequence[str], read: Callable[[str], bytes]) -> list[SampledFile]:
+    """Read up to 64 files of each ending, spread over all, on all cores.
 
     Files that cannot be read are reported when they are used.
     """
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
-        looks = pool.map(lambda key: _look(key, read), sample_keys(keys))
-        return [look for look in looks if look is not None]
+        files = pool.map(lambda key: _read_file(key, read), sample_keys(keys))
+        return [file for file in files if file is not None]
 
 
 def sample_keys(keys: Sequence[str]) -> list[str]:
@@ -93,84 +93,86 @@ def count_pages(key: str, read: Callable[[str], bytes]) -> int:
         return 1
 
 
-def measure_ranges(looks: Iterable[Look], stated: ValueRanges, name: str) -> ValueRanges:
+def measure_ranges(files: Iterable[SampledFile], stated: ValueRanges, name: str) -> ValueRanges:
     """The stated ranges, and a measured one for each kind of values that is not stated.
 
     Raises MaskwrightError as `fit_range` does.
     """
-    seen = [look for look in looks if look.kind is not None]
+    seen = [file for file in files if file.kind is not None]
     measured: dict[str, ValueRange] = {}
     for kind in KINDS:
         # What is stated is not measured, and a kind that was not seen has no range.
-        of_kind = [look for look in seen if look.kind == kind]
+        of_kind = [file for file in seen if file.kind == kind]
         if of_kind and getattr(stated, kind) is None:
-            low = min(look.low for look in of_kind)
-            high = max(look.high for look in of_kind)
+            low = min(file.low for file in of_kind)
+            high = max(file.high for file in of_kind)
             measured[kind] = fit_range(low, high, kind, name)
     return stated.filled_by(ValueRanges(**measured))
 
 
-def describe_looks(
-    looks: Sequence[Look], ranges: ValueRanges, stated: ValueRanges, *, all_pages: bool
+def describe_sample(
+    files: Sequence[SampledFile], ranges: ValueRanges, stated: ValueRanges, *, all_pages: bool
 ) -> tuple[str, ...]:
     """Sentences for people about what is scaled, changed or left out.
 
-    looks: at the files of a sample.
+    files: of a sample.
     ranges: under which the files are read.
     stated: those of them that were stated and not measured.
     all_pages: whether every page is read.
     """
-    count = f"of the {len(looks):,} files looked at"
+    count = f"of the {len(files):,} files looked at"
     notes = []
     # A note for each kind of values that is scaled.
     for kind in KINDS:
-        of_kind = [look for look in looks if look.kind == kind]
+        of_kind = [file for file in files if file.kind == kind]
         value_range: ValueRange | None = getattr(ranges, kind)
         if of_kind and value_range is not None:
             is_stated = getattr(stated, kind) is not None
             notes.append(_range_note(of_kind, value_range, is_stated, count))
-    if stated and not any(look.kind for look in looks):
+    if stated and not any(file.kind for file in files):
         notes.append(
-            f"The value range {stated} has no effect on the {len(looks):,} files looked at: they"
+            f"The value range {stated} has no effect on the {len(files):,} files looked at: they"
             " hold 8-bit values, which stay as they are."
         )
-    paged = [look.pages for look in looks if look.pages > 1]
+    paged = [file.pages for file in files if file.pages > 1]
     if paged and not all_pages:
         notes.append(
             f"{len(paged):,} {count} hold more than one page or frame (up to {max(paged):,}) and"
             " only the first is read; --pages all reads each as a picture."
         )
-    if transparent := sum(look.transparent for look in looks):
+    if transparent := sum(file.transparent for file in files):
         notes.append(
             f"{transparent:,} {count} are transparent in places, which count as white unless 4"
             " channels are asked for."
         )
-    if cmyk := sum(look.cmyk for look in looks):
+    if cmyk := sum(file.cmyk for file in files):
         notes.append(f"{cmyk:,} {count} are in CMYK; they become RGB without their color profiles.")
     return tuple(notes)
 
 
-def _range_note(looks: Sequence[Look], value_range: ValueRange, is_stated: bool, count: str) -> str:
+def _range_note(
+    files: Sequence[SampledFile], value_range: ValueRange, is_stated: bool, count: str
+) -> str:
     """A sentence about how values of one kind are read."""
-    low = min(look.low for look in looks)
-    high = max(look.high for look in looks)
-    words = "floats" if looks[0].kind == "floats" else "whole numbers of other than 8 bits"
+    low = min(file.low for file in files)
+    high = max(file.high for file in files)
+    words = "floats" if files[0].kind == "floats" else "whole numbers of other than 8 bits"
     reason = "for all files; --value-range LOW,HIGH states another range"
     if is_stated:
         reason = "as stated"
     beyond = ", values beyond are cut off" if value_range.clip else ""
     return (
-        f"{len(looks):,} {count} hold {words}, from {low:g} to {high:g}: {value_range.low:g} is"
+        f"{len(files):,} {count} hold {words}, from {low:g} to {high:g}: {value_range.low:g} is"
         f" read as black and {value_range.high:g} as white, in 256 levels{beyond} ({reason})."
     )
 
 
-def _look(key: str, read: Callable[[str], bytes]) -> Look | None:
-    """Look at one file; None when it cannot be read."""
+def _read_file(key: str, read: Callable[[str], bytes]) -> SampledFile | None:
+    """Read one file; None when it cannot be read."""
     try:
         data = read(key)
         if extension(key) == "npy":
-            return _look_at_values(np.load(BytesIO(data), allow_pickle=False))
+            return _describe_values(np.load(BytesIO(data), allow_pickle=False))
         with tiff_complaints(), open_page(data) as opened:
             # None of this needs the pixels; only deep values are decoded.
             pages = int(getattr(opened, "n_frames", 1)) if extension(key) in PAGED else 1
@@ -179,8 +181,8 @@ def _look(key: str, read: Callable[[str], bytes]) -> Look | None:
             values = _values_of(opened, data)
     except Exception:  # Pillow's plugins raise almost anything on damaged files
         return None
-    look = Look() if values is None else _look_at_values(values)
-    return replace(look, pages=pages, transparent=transparent, cmyk=cmyk)
+    file = SampledFile() if values is None else _describe_values(values)
+    return replace(file, pages=pages, transparent=transparent, cmyk=cmyk)
 
 
 def _values_of(opened: Image.Image, data: bytes) -> np.ndarray | None:
@@ -189,13 +191,13 @@ def _values_of(opened: Image.Image, data: bytes) -> np.ndarray | None:
     return read_deep(opened, lambda: open_page(data)).values if is_deep(opened) else None
 
 
-def _look_at_values(values: np.ndarray) -> Look:
+def _describe_values(values: np.ndarray) -> SampledFile:
     """Least and largest value; raises ValueError for what is no picture, which does not count."""
     if values.dtype in (np.uint8, np.bool_):
-        return Look()
+        return SampledFile()
     kind = kind_of(values.dtype)
     low = float(values.min())
     high = float(values.max())
     if not np.isfinite([low, high]).all():
         raise ValueError("it holds values that are not finite")
-    return Look(kind=kind, low=low, high=high)
+    return SampledFile(kind=kind, low=low, high=high)

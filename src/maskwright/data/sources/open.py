@@ -25,7 +25,7 @@ from maskwright.data.sources.source_kind import LocatedPath, OpenOptions, Source
 from maskwright.data.sources.store_source import StoreSource, open_store
 from maskwright.support.errors import MaskwrightError
 
-__all__ = ["Ranged", "Source", "open_alike", "open_source", "value_range_of"]
+__all__ = ["Ranged", "Source", "open_together", "open_source", "value_range_of"]
 
 
 def open_source(
@@ -56,7 +56,7 @@ def open_source(
     return _apply_reading(_open_labeled(data, labels, options), reading)
 
 
-def open_alike(locations: Sequence[Any], reading: Reading = AS_FOUND) -> list[Source]:
+def open_together(locations: Sequence[Any], reading: Reading = AS_FOUND) -> list[Source]:
     """Open several places under one range of values.
 
     A picture then means the same whichever of the places it is named by.

@@ -19,7 +19,7 @@ from maskwright.data.pixels.decode import (
 )
 from maskwright.data.pixels.pixel_values import fit_pixels, to_channels_last
 from maskwright.data.pixels.value_range import UNKNOWN, ValueRanges
-from maskwright.data.sources.file_sample import look_at, measure_ranges
+from maskwright.data.sources.file_sample import measure_ranges, sample_files
 from maskwright.data.sources.identity import identity_of
 
 
@@ -122,8 +122,8 @@ class PictureFiles:
         if self.values is not None:
             return self.values
         # All splits are measured together, so that train and test are read alike.
-        looks = look_at(self.measured_on or self.keys, self.read_bytes)
-        return measure_ranges(looks, UNKNOWN, f"the files of '{self.name}'")
+        files = sample_files(self.measured_on or self.keys, self.read_bytes)
+        return measure_ranges(files, UNKNOWN, f"the files of '{self.name}'")
 
     def read_bytes(self, file: str) -> bytes:
         """The content of one file; raises UnreadableImage when it cannot be had."""

@@ -12,7 +12,12 @@ import numpy as np
 
 from maskwright.data.pixels.decode import quiet_pillow
 from maskwright.data.pixels.value_range import UNKNOWN, ValueRanges
-from maskwright.data.sources.file_sample import count_pages, describe_looks, look_at, measure_ranges
+from maskwright.data.sources.file_sample import (
+    count_pages,
+    describe_sample,
+    measure_ranges,
+    sample_files,
+)
 from maskwright.data.sources.picture_files import PictureFiles
 from maskwright.support.checks import check_one_of
 from maskwright.support.environment import cpu_count
@@ -54,12 +59,12 @@ def read_as(source: PictureFiles, reading: Reading) -> PictureFiles:
     MaskwrightError for values that fit no usual range.
     """
     # The look serves twice: it measures, and it tells people what their files hold.
-    looks = look_at(source.measured_on or source.keys, source.read_bytes)
+    files = sample_files(source.measured_on or source.keys, source.read_bytes)
     stated = reading.ranges
-    ranges = measure_ranges(looks, stated, f"the files of '{source.name}'")
+    ranges = measure_ranges(files, stated, f"the files of '{source.name}'")
     all_pages = reading.pages == "all"
-    notes = describe_looks(looks, ranges, stated, all_pages=all_pages)
-    is_deep = any(look.kind for look in looks)
+    notes = describe_sample(files, ranges, stated, all_pages=all_pages)
+    is_deep = any(file.kind for file in files)
     source = replace(source, values=ranges, is_deep=is_deep, notes=source.notes + notes)
     return _with_all_pages(source) if all_pages else source
 

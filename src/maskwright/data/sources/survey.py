@@ -93,19 +93,19 @@ def survey(source: Source, sample: int | None = 256) -> Survey:
     Raises MaskwrightError when none of them can be read.
     """
     step = 1 if sample is None else max(1, len(source) // sample)
-    looks: list[_Look] = []
+    pictures: list[_SampledPicture] = []
     unreadable: list[UnreadableImage] = []
     with quiet_pillow():
         for index in range(0, len(source), step):
             try:
-                looks.append(_look(source, index))
+                pictures.append(_read_picture(source, index))
             except UnreadableImage as error:
                 unreadable.append(error)
-    looked_at = len(looks) + len(unreadable)
-    if not looks:
+    looked_at = len(pictures) + len(unreadable)
+    if not pictures:
         raise MaskwrightError(nothing_readable(source.name, looked_at, unreadable[0]))
 
-    sizes = [look.size for look in looks]
+    sizes = [picture.size for picture in pictures]
     sizes.sort(key=lambda size: (size[0] * size[1], size))
     # Rows of an array and items of a Dataset have no ending.
     keys = map(source.key, range(len(source)))
@@ -117,8 +117,8 @@ def survey(source: Source, sample: int | None = 256) -> Survey:
         smallest=sizes[0],
         median=sizes[len(sizes) // 2],
         largest=sizes[-1],
-        channels=max(look.channels for look in looks),
-        gray=all(look.gray for look in looks),
+        channels=max(picture.channels for picture in pictures),
+        gray=all(picture.gray for picture in pictures),
         num_labels=None if source.labels is None else len(source.labels),
         classes=None if source.classes is None else tuple(source.classes),
         unreadable=tuple(unreadable),
@@ -127,7 +127,7 @@ def survey(source: Source, sample: int | None = 256) -> Survey:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _SampledPicture:
     """One picture of the sample: its size as stored, its channels, and whether it is gray."""
 
     size: tuple[int, int]
@@ -135,10 +135,10 @@ class _Look:
     gray: bool
 
 
-def _look(source: Source, index: int) -> _Look:
+def _read_picture(source: Source, index: int) -> _SampledPicture:
     # Decoding first: a header may promise a picture that is broken behind it.
     pixels = source.read(index, _PREVIEW)
-    return _Look(source.size(index), pixels.shape[2], _is_gray(pixels))
+    return _SampledPicture(source.size(index), pixels.shape[2], _is_gray(pixels))
 
 
 def nothing_readable(name: str, count: int, first: UnreadableImage) -> str:

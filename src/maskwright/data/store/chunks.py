@@ -49,18 +49,22 @@ class ChunkedFile:
         """
         self.part = part
         self._file = part / name
+        self._journal = part / _JOURNAL
         # Work on something else is of no use here: begin anew.
-        if not (part / _PLAN).exists() or read_json(part / _PLAN) != plan:
+        plan_file = part / _PLAN
+        is_same = plan_file.exists() and read_json(plan_file) == plan
+        if not is_same:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
-            write_json(part / _PLAN, plan)
+            write_json(plan_file, plan)
         self._file.touch()
-        (part / _JOURNAL).touch()
+        self._journal.touch()
         self.chunks = list(self._whole_chunks())
         # Cut off what an interrupted write left behind, in the file and in the journal.
         with self._file.open("r+b") as file:
             file.truncate(self.end)
-        (part / _JOURNAL).write_text("".join(map(_line, self.chunks)), encoding="utf-8")
+        lines = "".join(map(_line, self.chunks))
+        self._journal.write_text(lines, encoding="utf-8")
 
     @property
     def stop(self) -> int:
@@ -75,11 +79,16 @@ class ChunkedFile:
     def append(self, data: bytes, stop: int, facts: dict[str, Any]) -> None:
         """Write one chunk, then its line of the journal; raises OSError when the disk refuses."""
         # The bytes first: a line of the journal promises that they are all there.
-        chunk = Chunk(stop, self.end + len(data), zlib.crc32(data), facts)
+        chunk = Chunk(
+            stop=stop,
+            end=self.end + len(data),
+            checksum=zlib.crc32(data),
+            facts=facts,
+        )
         with self._file.open("ab") as file:
             file.write(data)
-        with (self.part / _JOURNAL).open("a", encoding="utf-8") as run_log:
-            run_log.write(_line(chunk))
+        with self._journal.open("a", encoding="utf-8") as journal:
+            journal.write(_line(chunk))
         self.chunks.append(chunk)
 
     def checksums(self) -> dict[str, Any]:
@@ -96,15 +105,18 @@ class ChunkedFile:
             (self.part / name).unlink()
 
     def _whole_chunks(self) -> Iterator[Chunk]:
+        """The chunks whose line and bytes are both as they were written."""
         start = 0
+        lines = self._journal.read_text(encoding="utf-8").splitlines()
         with self._file.open("rb") as file:
-            for line in (self.part / _JOURNAL).read_text(encoding="utf-8").splitlines():
+            for line in lines:
                 try:
                     chunk = Chunk(**json.loads(line))
                 except (ValueError, TypeError):
                     # The interruption cut this line off.
                     return
-                if zlib.crc32(file.read(chunk.end - start)) != chunk.checksum:
+                data = file.read(chunk.end - start)
+                if zlib.crc32(data) != chunk.checksum:
                     return
                 start = chunk.end
                 yield chunk
@@ -121,12 +133,16 @@ def damage(path: Path, facts: dict[str, Any]) -> str | None:
         return f"{path.name} has {have:,} bytes instead of {facts['num_bytes']:,}"
     ends = facts["chunk_ends"]
     # A chunk begins where the one before it ends; the last end begins nothing.
-    chunks = list(zip([0, *ends], ends, facts["chunk_checksums"], strict=False))
-    step = 1 if have <= _VERIFY_WHOLE_BYTES else max(1, len(chunks) // _VERIFY_CHUNKS)
+    starts = [0, *ends]
+    chunks = list(zip(starts, ends, facts["chunk_checksums"], strict=False))
+    step = 1
+    if have > _VERIFY_WHOLE_BYTES:
+        step = max(1, len(chunks) // _VERIFY_CHUNKS)
     with path.open("rb") as file:
         for start, end, checksum in chunks[::step]:
             file.seek(start)
-            if zlib.crc32(file.read(end - start)) != checksum:
+            data = file.read(end - start)
+            if zlib.crc32(data) != checksum:
                 return f"bytes {start:,} to {end:,} of {path.name} changed since they were written"
     return None
 

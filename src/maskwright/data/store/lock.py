@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import make_folder, way_out
+from maskwright.support.files import make_folder, write_advice
 
 logger = logging.getLogger(__name__)
 # How often a waiting process looks whether the lock is free.
@@ -66,4 +66,6 @@ def _wait_for(lock: BaseFileLock, path: Path, hint: str) -> BaseFileLock:
 
 
 def _refusal(path: Path, error: OSError) -> MaskwrightError:
-    return MaskwrightError(f"Could not lock {path}: {error.strerror or error}. {way_out(path)}")
+    return MaskwrightError(
+        f"Could not lock {path}: {error.strerror or error}. {write_advice(path)}"
+    )

@@ -92,9 +92,10 @@ class PackedStore:
         offset, height, width = self._extents[index]
         if self.live is not None:
             return self.live.image(offset, (height, width))
-        pixels = self._pixels[offset : offset + height * width * self.channels]
+        end = offset + height * width * self.channels
         # (H * W * C,) -> (H, W, C) -> (C, H, W), all without a copy.
-        return pixels.view(height, width, self.channels).permute(2, 0, 1)
+        pixels = self._pixels[offset:end].view(height, width, self.channels)
+        return pixels.permute(2, 0, 1)
 
     def images(self, ids: Tensor) -> Tensor:
         """Copy pictures of one size to uint8 (B, H, W, C) in one go.
@@ -109,8 +110,9 @@ class PackedStore:
         height, width = self.uniform_size
         size = height * width * self.channels
         # The file as one tensor (pictures, H, W, C); an offset in bytes becomes a row of it.
-        rows = self._pixels.view(-1, height, width, self.channels)
-        return rows[self.offsets[ids] // size]
+        pictures = self._pixels.view(-1, height, width, self.channels)
+        rows = self.offsets[ids] // size
+        return pictures[rows]
 
     @cached_property
     def uniform_size(self) -> tuple[int, int] | None:
@@ -119,12 +121,14 @@ class PackedStore:
             return None
         height = int(self.heights[0])
         width = int(self.widths[0])
-        same_height = bool((self.heights == height).all())
-        same_width = bool((self.widths == width).all())
+        same_height = self.heights == height  # (N,)
+        same_width = self.widths == width
+        is_uniform = bool((same_height & same_width).all())
         # A part of a store of mixed sizes may have one size, and yet its file has no such rows.
         size = height * width * self.channels
-        is_aligned = self.num_bytes % size == 0 and bool((self.offsets % size == 0).all())
-        if same_height and same_width and is_aligned:
+        starts_a_row = self.offsets % size == 0
+        is_aligned = self.num_bytes % size == 0 and bool(starts_a_row.all())
+        if is_uniform and is_aligned:
             return height, width
         return None
 
@@ -173,7 +177,8 @@ class PackedStore:
         for index in range(0, len(self), step):
             # (C, H, W) bytes -> (C, H * W) in [0, 1]
             values = self.image(index).flatten(1).double() / 255
-            total += torch.stack([values.sum(1), values.square().sum(1)])
+            squares = values.square()
+            total += torch.stack([values.sum(1), squares.sum(1)])
             count += values.shape[1]
         mean, square = total / count
         # At least one level of 255, so that a channel without contrast divides by no zero.

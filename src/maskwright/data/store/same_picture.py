@@ -80,7 +80,8 @@ def group_pictures(names: Tensor, pixels: Tensor | None) -> Tensor | None:
 def _number(hashes: Tensor) -> Tensor | None:
     """Number equal hashes alike; None when all differ, which a sort alone tells fastest."""
     ordered = np.sort(hashes.numpy())
-    if not (ordered[1:] == ordered[:-1]).any():
+    equals_next = ordered[1:] == ordered[:-1]
+    if not equals_next.any():
         return None
     _, numbers = np.unique(hashes.numpy(), return_inverse=True)
     return torch.from_numpy(numbers.astype(np.int64))

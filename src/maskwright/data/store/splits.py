@@ -95,5 +95,6 @@ def limited(store: PackedStore, limit: int | None, seed: int) -> PackedStore:
 def spread(count: int, most: int) -> list[int]:
     """At most so many of the numbers from 0 to count - 1, evenly spread."""
     # Stores are often sorted by class: the first so many would pass whole classes over.
-    places = torch.linspace(0, count - 1, min(most, count), dtype=torch.float64)
+    number = min(most, count)
+    places = torch.linspace(0, count - 1, number, dtype=torch.float64)
     return places.round().long().tolist()

@@ -97,7 +97,8 @@ def _choose_units(count: int, units: _Units, spare_classes: bool) -> np.ndarray:
     total = np.bincount(kind, weights=size).astype(np.int64)  # (classes,)
 
     # The last group of each class is what it keeps if it can.
-    is_last = np.append(kind[1:] != kind[:-1], True)
+    next_differs = kind[1:] != kind[:-1]
+    is_last = np.append(next_differs, True)
     # Ties between classes are decided by the chance of that last group.
     luck = np.full(len(total), np.iinfo(np.int64).max)
     np.minimum.at(luck, kind[is_last], chance[is_last])
@@ -112,20 +113,26 @@ def _choose_units(count: int, units: _Units, spare_classes: bool) -> np.ndarray:
     if missing:
         # What no quota could give, because groups did not fit or classes are too small, comes from
         # whoever has most to spare.
-        is_free = ~held & ~is_last if spare_classes else ~held
+        is_free = ~held
+        if spare_classes:
+            is_free &= ~is_last
         (free,) = is_free.nonzero()
         by_chance = np.lexsort((chance[free], is_last[free]))
-        free = free[by_chance]
-        held[_fill(free, size, missing)] = True
-        # Every group is too large: the smallest is better than nothing.
-        if not held.any() and len(free) and len(size) > 1:
-            smallest = size[free].argmin()
-            held[free[smallest]] = True
+        _hold_more(held, free[by_chance], size, missing)
 
     # Back from the sorted order.
     held_units = np.zeros(len(order), bool)
     held_units[order] = held
     return held_units
+
+
+def _hold_more(held: np.ndarray, free: np.ndarray, size: np.ndarray, missing: int) -> None:
+    """Hold out what fits of the free groups, in their order; `held` is changed in place."""
+    held[_fill(free, size, missing)] = True
+    # Every group is too large: the smallest is better than nothing.
+    if not held.any() and len(free) and len(size) > 1:
+        smallest = size[free].argmin()
+        held[free[smallest]] = True
 
 
 def _quotas(count: int, total: np.ndarray, can_give: np.ndarray, luck: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ class BallotState:
 
 
 @dataclass(frozen=True)
-class Showing:
+class ShownQuestion:
     """One question to one rater.
 
     token: a random name for it, which says nothing.
@@ -139,7 +139,7 @@ class BallotBox:
             draw_questions(base, int(added.lastrowid or 0), name, self._facts)
         return secret
 
-    def next(self, secret: str) -> Showing | None:
+    def next(self, secret: str) -> ShownQuestion | None:
         """The first question that a rater has not answered; None when all are answered."""
         with reading(self.path) as base:
             rater = find_rater(base, secret)
@@ -150,7 +150,7 @@ class BallotBox:
                 "SELECT token FROM showings WHERE rater = ? AND answer IS NULL ORDER BY place",
                 (rater,),
             ).fetchone()
-        return None if row is None else Showing(row["token"], done + 1, total)
+        return None if row is None else ShownQuestion(row["token"], done + 1, total)
 
     def answer(self, secret: str, token: str, answer: str) -> None:
         """Put down an answer: left, right or tie. A second answer replaces the first."""

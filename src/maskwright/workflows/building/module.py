@@ -7,9 +7,17 @@ from typing import Any
 
 import torch
 
+from maskwright.components.basis import PictureShape
+from maskwright.masking.components import components_of
 from maskwright.masking.guided import GuidedPolicy
 from maskwright.masking.policy import Policy
-from maskwright.masking.stateful import PolicyContext, initialize_policy, leaves
+from maskwright.masking.stateful import (
+    HasMemory,
+    PolicyContext,
+    initialize_policy,
+    leaves,
+    stateful_policies,
+)
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.scorer import Scorer
 from maskwright.patches import Grid, PixelScale
@@ -17,11 +25,14 @@ from maskwright.schedules import parse_schedule
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 from maskwright.training.clock import Clock
+from maskwright.training.component_masker import ComponentMasker
 from maskwright.training.masker import OWN, Masker, MaskerSettings
 from maskwright.training.module import PretrainModule
 from maskwright.training.pretrain_parts import PretrainParts, PretrainStepSettings
 from maskwright.training.schedule_lr import LearningRate
+from maskwright.training.step_parts import is_by_picture
 from maskwright.training.teachers import OwnTeacher
+from maskwright.workflows.building.components import build_basis, check_basis
 from maskwright.workflows.building.model_shape import model_config
 from maskwright.workflows.building.objective import build_checked_objective
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
@@ -58,7 +69,7 @@ def build_module(
     policy = initialized_policy(parts.policy, model.grid, config.channels, train.seed, num_pictures)
     trained = PretrainParts(
         model=model,
-        masker=_build_masker(settings, policy, model, scale),
+        masker=_build_masker(settings, policy, model, scale, num_pictures),
         objective=build_checked_objective(settings, scale),
         features=build_features(model, scale, teacher),
     )
@@ -82,16 +93,36 @@ def _step_settings(settings: PretrainSettings) -> PretrainStepSettings:
 
 
 def _build_masker(
-    settings: PretrainSettings, policy: Policy, model: MaskedAutoencoder, scale: PixelScale
-) -> Masker:
+    settings: PretrainSettings,
+    policy: Policy,
+    model: MaskedAutoencoder,
+    scale: PixelScale,
+    num_pictures: int,
+) -> Masker | ComponentMasker:
     masker_settings = MaskerSettings(
         ratio=parse_schedule(settings.mask.ratio),
         seed=settings.train.seed,
         predict=1.0 if settings.mask.predict is None else settings.mask.predict,
         ratio_levels=COMPILED_RATIO_LEVELS if settings.run.compile else None,
     )
+    if (components := components_of(policy)) is not None:
+        shape = PictureShape(model.config.channels, *model.config.image_size)
+        basis = build_basis(components, shape, num_pictures, settings.train.seed)
+        check_basis(components, basis, masker_settings.ratio.at(1.0))
+        return ComponentMasker(components, masker_settings, basis, model.grid, scale)
     own_teacher = build_own_teacher(policy, model)
+    remembers = any(isinstance(each, HasMemory) for each in stateful_policies(policy))
+    if remembers and is_by_picture(masker_settings.ratio) and _processes(settings) > 1:
+        raise MaskwrightError(
+            f"Policy '{settings.mask.policy}' remembers what all processes see, which have pictures"
+            " of other ratios where each picture draws its own; use one process, or uniform(low,"
+            " high), one ratio for a batch."
+        )
     return Masker(policy, masker_settings, model.grid, scale, own_teacher, open_teachers(policy))
+
+
+def _processes(settings: PretrainSettings) -> int:
+    return settings.run.devices * settings.run.nodes
 
 
 def initialized_policy(

@@ -9,8 +9,10 @@ from maskwright.losses.objective import Objective, build_objective, needs_of
 from maskwright.losses.term import Needs
 from maskwright.patches import PixelScale
 from maskwright.patches.target import PICTURE_TARGETS
+from maskwright.schedules import parse_schedule
 from maskwright.support.errors import MaskwrightError
 from maskwright.targets.building import read_target
+from maskwright.training.step_parts import is_by_picture
 from maskwright.weights.extractors import load_extractor
 from maskwright.workflows.settings.choices import effective_batch
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
@@ -51,6 +53,12 @@ def _check_needs(needs: Needs, settings: PretrainSettings) -> None:
             f"The loss '{settings.train.loss}' transforms the pixels of a patch, and the target"
             f" {target} has other values; use focal_frequency(over='composite'), or --target raw,"
             " normalized or lowpass."
+        )
+    if needs.pairs and is_by_picture(parse_schedule(settings.mask.ratio)):
+        raise MaskwrightError(
+            f"The loss '{settings.train.loss}' compares pictures of one batch, and where each"
+            f" picture draws its ratio ({settings.mask.ratio}) those of one ratio go through the"
+            " model by themselves; use uniform(low, high), one ratio for a batch."
         )
     # A batch is cut into `accumulate` parts, and a term sees a part alone.
     if needs.pairs and effective_batch(settings) // settings.train.accumulate < 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from maskwright.masking.catalog import POLICIES, build_policy
+from maskwright.masking.components import components_of
 from maskwright.masking.given import GivenPolicy, cover_patches
 from maskwright.masking.policy import Policy, check_fits
 from maskwright.masking.selected import SelectedPolicy
@@ -23,8 +25,8 @@ from maskwright.weights.zoo import PREFIX as ZOO
 from maskwright.weights.zoo import zoo_file
 from maskwright.workflows.building.painted import read_painted
 
-# The policies of `--policy all` that cannot stand alone: they are made of others or of files.
-_MADE_OF_OTHERS = ("given", "mixture", "blend", "complement", "turns")
+# The policies that `--policy all` leaves out: made of others or of files, or hiding no patches.
+_MADE_OF_OTHERS = ("given", "mixture", "blend", "complement", "turns", "components")
 ALL = "all"
 _MASK_ENDINGS = (".png", ".npy", ".bmp", ".webp")
 GIVEN_OPTIONS = ("path", "cover", "choose")
@@ -32,9 +34,24 @@ LEARNED_OPTIONS = ("path",)
 
 
 def build_checked_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Schedule) -> Policy:
-    """Build a policy for a grid.
+    """Build a policy that hides patches of a grid.
 
-    Raises MaskwrightError for settings that make no sense on it at the first or the last ratio.
+    Raises MaskwrightError for settings that make no sense on it at the first or the last ratio, and
+    for a policy that hides no patches.
+    """
+    policy = build_any_policy(value, grid, ratio)
+    if components_of(policy) is not None:
+        raise MaskwrightError(
+            f"Policy '{value}' hides components of whole pictures, and here patches are hidden. It"
+            " works alone, in pretrain, masks, study and compare, and in reconstruct of a run that"
+            " was trained with it."
+        )
+    return policy
+
+
+def build_any_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Schedule) -> Policy:
+    """`build_checked_policy` for whoever can hide components too; they are not checked here,
+    because they have a grid of their own.
     """
     # These two read files, which the catalog of policies cannot do.
     from_files = {
@@ -42,9 +59,12 @@ def build_checked_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Sche
         "learned": lambda call: learned_policy(call, grid),
     }
     policy = build_policy(value, from_files)
-    for progress in (0.0, 1.0):
-        num_masked = grid.num_patches - visible_count(grid.num_patches, ratio.at(progress))
-        check_fits(policy, grid, num_masked)
+    if components_of(policy) is not None:
+        return policy
+    # both ends of the training, and of what a schedule may draw
+    for progress, draw in product((0.0, 1.0), (0.0, 0.5, 1.0)):
+        num_visible = visible_count(grid.num_patches, ratio.at(progress, draw))
+        check_fits(policy, grid, grid.num_patches - num_visible)
     return policy
 
 

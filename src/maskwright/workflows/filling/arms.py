@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maskwright.components.policy_text import require_patches
 from maskwright.masking.stateful import stateful_policies
 from maskwright.patches.mask import check_ratio
 from maskwright.patches.target import require_picture
@@ -43,7 +44,7 @@ class Candidate:
         not those of `like`, the model that it is compared with.
         """
         loaded = load_any(self.place, self.hints)
-        require_picture(loaded.model.target, f"'{self.place}'")
+        check_fills(loaded, self.place)
         if like is not None and _shape(loaded) != _shape(like):
             raise MaskwrightError(
                 f"Models side by side need the same patches; '{self.label}' has {_format(loaded)},"
@@ -59,6 +60,12 @@ class MaskChoice:
 
     policy: str
     ratio: float
+
+
+def check_fills(loaded: LoadedModel, place: str) -> None:
+    """Raise MaskwrightError for a model that cannot fill in masked patches as pixels."""
+    require_picture(loaded.model.target, f"'{place}'")
+    require_patches(loaded.settings, f"'{place}'")
 
 
 def is_model(word: Any) -> bool:

@@ -29,8 +29,8 @@ from maskwright.workflows.filling.outcome import (
     count_pictures,
     format_scores,
     open_distance,
-    place_for,
     save_outcome,
+    sheet_path,
     single_names,
     to_array,
 )
@@ -90,7 +90,7 @@ def fill_holes(
         "lpips": why_not or "alex",
         **_compare(scores, options.seed),
     }
-    path = place_for(run, images, options.out, chosen.names, "-filled")
+    path = sheet_path(run, images, options.out, chosen.names, "-filled")
     pictures = tuple(to_array(picture.filled) for picture in done)
     table = tuple(format_scores(scores, options.seed))
     if path is not None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from maskwright.evaluation.fill import hidden_pixels
 from maskwright.evaluation.fillers import fill_trivially
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.pixel_scores import Distance, PixelScores, join_scores, score_pixels
 from maskwright.evaluation.reconstruction import (
@@ -83,7 +83,7 @@ def fill_pictures(
     rows: list[SheetRow] = []
     parts: list[ReconstructionResult] = []
     scores: list[PixelScores] = []
-    with held_still(model, device):
+    with evaluation_mode(model, device):
         for start in range(0, len(images), CHUNK):
             some = slice(start, start + CHUNK)
             inputs = loaded.scale.to_model(images[some].to(device))
@@ -100,7 +100,7 @@ def fill_pictures(
     return FilledPictures(tuple(rows), join_results(parts), join_scores(scores))
 
 
-def fill_by_nothing(
+def score_untrained_fills(
     images: Tensor, mask: PatchMask, grid: Grid, distance: Distance | None = None
 ) -> dict[str, PixelScores]:
     """The numbers of fills that learn nothing, on the same pixels of (n, C, H, W) uint8 images."""

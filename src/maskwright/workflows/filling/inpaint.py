@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskwright.evaluation.fill import fill_pixels
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.masking.given import Cover, cover_patches
 from maskwright.patches import PatchMask
 from maskwright.support.checks import check_one_of
@@ -107,7 +107,7 @@ def fill_patches(
     model = loaded.model.to(device)
     out = images.clone()
     counts = is_masked.sum(1)
-    with held_still(model, device):
+    with evaluation_mode(model, device):
         # A batch has masks of one count.
         for count in counts.unique().tolist():
             for ids in (counts == count).nonzero()[:, 0].split(_CHUNK):

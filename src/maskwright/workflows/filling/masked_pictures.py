@@ -16,7 +16,7 @@ from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.filling.arms import Candidate, MaskChoice, untrained
 from maskwright.workflows.filling.comparison_sheet import comparison_sheet, pictures_shown
-from maskwright.workflows.filling.filled import FilledArm, fill_by_nothing
+from maskwright.workflows.filling.filled import FilledArm, score_untrained_fills
 from maskwright.workflows.filling.outcome import (
     Reconstruction,
     ReconstructOptions,
@@ -48,7 +48,7 @@ def compare_models(
     arms = fill_arms(models, first, masks, chosen, options, distance)
     # How far one comes without learning, under the same masks.
     trivial = {
-        choice: fill_by_nothing(chosen.images, mask, first.model.grid, distance)
+        choice: score_untrained_fills(chosen.images, mask, first.model.grid, distance)
         for choice, mask in masks.items()
     }
     fresh = untrained(masks, first)

@@ -105,7 +105,7 @@ class Reconstruction:
         return self.arms[0]
 
 
-def place_for(
+def sheet_path(
     run: str, images: Any, out: str | Path | None, names: Sequence[str], suffix: str = ""
 ) -> Path | None:
     """Where the sheet goes: `out`, or the run's folder of reconstructions.

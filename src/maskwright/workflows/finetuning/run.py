@@ -29,7 +29,7 @@ from maskwright.workflows.finetuning.report import best_classifier, format_answe
 from maskwright.workflows.finetuning.task import FinetuneTask
 from maskwright.workflows.loading.labeled import Labeled
 from maskwright.workflows.loading.pictures import reading_for
-from maskwright.workflows.loading.seen import tell_seen
+from maskwright.workflows.loading.seen import report_seen
 from maskwright.workflows.runs.compute_cost import format_count
 from maskwright.workflows.runs.locate import load_any_encoder
 from maskwright.workflows.runs.run_folder import RunFolder, logged, now, slug
@@ -188,7 +188,7 @@ def _measure(prepared: _Prepared, classifier: Classifier, reporter: Reporter) ->
     # Random weights have seen nothing.
     seen = None
     if not task.from_scratch:
-        seen = tell_seen(task.run, labeled.test, task.labeled.data, reporter)
+        seen = report_seen(task.run, labeled.test, task.labeled.data, reporter)
     return {"data": labeled.name, "how": labeled.how, "run": task.run, "seen": seen, **answers}
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from maskwright.components.policy_text import hides_components
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.support.seeding import torch_generator
 from maskwright.weights.checkpoint import LoadedModel
@@ -57,8 +58,8 @@ class Evidence:
 
     @cached_property
     def filling(self) -> FillingEvidence | None:
-        """How masked patches come back; None without a model."""
-        if self.loaded is None:
+        """How masked patches come back; None without a model, and for one that never met any."""
+        if self.loaded is None or hides_components(self.record.settings.mask.policy):
             return None
         ratio = self.record.last("masked", 0.75)
         return measure_filling(self.loaded, self.images, ratio, self.device)

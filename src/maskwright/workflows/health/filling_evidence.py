@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from maskwright.evaluation.fill import fill_pixels, hidden_pixels
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.metrics import masked_psnr
 from maskwright.evaluation.reconstruction import mask_rows, reconstruction_loss
 from maskwright.evaluation.seams import seam_strength
@@ -69,7 +69,7 @@ def measure_filling(
     mask = draw_masks(RandomPolicy(), model.grid, len(images), MaskDraw(ratio, 0, "doctor"))
     errors, parts = [], []
     not_shown = ""
-    with held_still(model, device):
+    with evaluation_mode(model, device):
         for start in range(0, len(images), CHUNK):
             rows = slice(start, start + CHUNK)
             values = loaded.scale.to_model(images[rows].to(device))

@@ -18,7 +18,7 @@ from maskwright.models.config import ModelConfig
 from maskwright.patches import Grid, patchify, unpatchify
 from maskwright.support.environment import describe_device, pick_device, pick_precision
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import make_folder, way_out
+from maskwright.support.files import make_folder, write_advice
 from maskwright.support.seeding import sample_rng, torch_generator
 from maskwright.support.variables import cache_folder
 
@@ -76,7 +76,7 @@ def _cache() -> MachineCheck:
             "cache", f"FAILED: {error}", "decoded pictures are kept there", failed=True
         )
     except OSError as error:
-        refused = f"FAILED: {error.strerror}: '{folder}'. {way_out(folder)}"
+        refused = f"FAILED: {error.strerror}: '{folder}'. {write_advice(folder)}"
         return MachineCheck("cache", refused, "decoded pictures are kept there", failed=True)
     free = shutil.disk_usage(folder).free / 2**30
     return MachineCheck(

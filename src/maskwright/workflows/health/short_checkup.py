@@ -29,7 +29,7 @@ CORE_RATE = 20e9
 MOST_FINDINGS = 4
 
 
-def say_short(folder: RunFolder, pictures: Pictures, reporter: Reporter) -> None:
+def report_checkup(folder: RunFolder, pictures: Pictures, reporter: Reporter) -> None:
     """Say in a few lines whether the training of a finished run works; put the verdict on record.
 
     What is wrong with the findings themselves never spoils the run: it is said, and that is all.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.pixel_scores import PixelScores, score_pixels
 from maskwright.models.attention_map import attention_by_layer
 from maskwright.patches import PatchMask, patchify
@@ -17,7 +17,7 @@ from maskwright.visual.error_map import ERROR_TOP, color_map
 from maskwright.visual.reconstructions import sheet_rows
 from maskwright.visual.tiles import to_rgb
 from maskwright.weights.checkpoint import LoadedModel
-from maskwright.workflows.filling.filled import fill_by_nothing
+from maskwright.workflows.filling.filled import score_untrained_fills
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def fill_live(
     The numbers are those of `reconstruct` on the same picture and mask.
     """
     model = loaded.model.to(device)
-    with held_still(model, device):
+    with evaluation_mode(model, device):
         # A batch of one; every hidden patch is predicted, also where a training predicts some.
         inputs = loaded.scale.to_model(image[None].to(device))
         prediction = model(inputs, mask.predict_all().to(device))
@@ -85,7 +85,7 @@ def score_trivial_fills(
     loaded: LoadedModel, image: Tensor, mask: PatchMask
 ) -> dict[str, dict[str, float]]:
     """The same numbers of fills that learn nothing, by their names."""
-    fills = fill_by_nothing(image[None], mask, loaded.model.grid)
+    fills = score_untrained_fills(image[None], mask, loaded.model.grid)
     return {name: _first(scores) for name, scores in fills.items()}
 
 
@@ -105,7 +105,7 @@ def attend_from(
     model = loaded.model.to(device)
     encoder = model.encoder
     layers = []
-    with held_still(model, device):
+    with evaluation_mode(model, device):
         inputs = loaded.scale.to_model(image[None].to(device))
         patches = patchify(inputs, model.config.patch_size)
         for weights in attention_by_layer(encoder, patches):

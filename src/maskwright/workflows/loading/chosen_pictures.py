@@ -17,7 +17,7 @@ from torch import Tensor
 from maskwright.data.maps.patch_maps import map_names
 from maskwright.data.packing import pack
 from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage
-from maskwright.data.sources.open import Source, open_alike
+from maskwright.data.sources.open import Source, open_together
 from maskwright.data.sources.reading import Reading
 from maskwright.data.sources.store_source import StoreSource
 from maskwright.data.store.splits import spread
@@ -74,7 +74,7 @@ def choose_pictures(
     """Read at most 256 pictures, evenly spread over all, shrunk and center-cropped."""
     items = [images] if is_array(images) or isinstance(images, (str, Path)) else list(images)
     reading = request.reading or reading_for(loaded.settings)
-    sources = open_alike([item if is_array(item) else str(item) for item in items], reading)
+    sources = open_together([item if is_array(item) else str(item) for item in items], reading)
 
     # Each note once: sources of one folder tend to say the same.
     if reporter is not None:

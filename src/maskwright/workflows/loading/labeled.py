@@ -23,7 +23,7 @@ from maskwright.workflows.loading.labeled_checks import (
     format_repeated,
     label_notes,
     labels_of,
-    lacking,
+    missing_classes,
     refuse_unlabeled,
 )
 from maskwright.workflows.loading.labeled_settings import LabeledSettings
@@ -95,7 +95,7 @@ class LabeledSplit(Split):
             other, more = self._labeled(packed(self.test, size, channels, reporter), self.test)
             notes = tuple(dict.fromkeys([*notes, *more]))
             # Before numbering: a class that one part lacks is a fact about the data.
-            unknown, absent = lacking(train, other), lacking(other, train)
+            unknown, absent = missing_classes(train, other), missing_classes(other, train)
             test = limited(same_classes(train, other), limit, seed)
             train = limited(self.draw_few(train), limit, seed)
         # After drawing: pictures that were left out flatter nobody.

@@ -91,7 +91,7 @@ def _named(labels: Tensor, store: PackedStore) -> str:
     return f"Class {shown} has" if len(names) == 1 else f"Classes {shown} have"
 
 
-def lacking(store: PackedStore, other: PackedStore) -> tuple[str, ...]:
+def missing_classes(store: PackedStore, other: PackedStore) -> tuple[str, ...]:
     """The classes of the other store that this one does not name.
 
     Numbers count as names where there are none.

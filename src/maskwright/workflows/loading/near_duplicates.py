@@ -56,7 +56,7 @@ def find_near_duplicates(train: PackedStore, test: PackedStore) -> NearDuplicate
     return NearDuplicates(len(found), len(some), tuple(pairs))
 
 
-def tell_near_duplicates(
+def report_near_duplicates(
     train: PackedStore, test: PackedStore, reporter: Reporter
 ) -> dict[str, Any] | None:
     """Warn of near-duplicates across train and test; returns them, ready for JSON."""

@@ -104,7 +104,7 @@ def test_apart(run: str | Path, trained: Mapping[str, Any], data: str | None) ->
     return str(folder) if seen.is_of(data or str(trained.get("data"))) else None
 
 
-def tell_seen(
+def report_seen(
     run: str | Path, test: PackedStore, data: str, reporter: Reporter
 ) -> dict[str, Any] | None:
     """Warn of test pictures that a run was trained on; returns their number, ready for JSON.

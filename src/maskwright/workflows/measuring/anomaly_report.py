@@ -21,7 +21,7 @@ from maskwright.support.files import write_json, write_text
 from maskwright.visual.anomalies import AnomalyExample, anomaly_sheet
 from maskwright.workflows.loading.pictures import eval_batches
 from maskwright.workflows.measuring.anomaly_scores import MEAN_PICTURE, ScoredPictures
-from maskwright.workflows.measuring.normal_pictures import Asked
+from maskwright.workflows.measuring.normal_pictures import QueryPictures
 from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.settings.anomalies_settings import AnomaliesSettings
 
@@ -34,14 +34,14 @@ class AnomalyReport:
     """Scores of pictures, the most anomalous first.
 
     settings: how they were made.
-    asked: the pictures, with what is known of them.
+    queries: the pictures, with what is known of them.
     num_normal: how many normal pictures they stand beside.
     scored: scores and heat maps.
     measured: AUROC and average precision, by encoder and score; empty without labels.
     """
 
     settings: AnomaliesSettings
-    asked: Asked
+    queries: QueryPictures
     num_normal: int
     scored: ScoredPictures
     measured: Mapping[str, Mapping[str, Any]]
@@ -58,7 +58,7 @@ class AnomalyReport:
 
     def names(self) -> list[str]:
         """Of the pictures, the most anomalous first."""
-        return [self.asked.store.keys[at] for at in self.order.tolist()]
+        return [self.queries.store.keys[at] for at in self.order.tolist()]
 
     def lines(self) -> list[str]:
         """What was measured, one line for each score of each encoder."""
@@ -95,7 +95,7 @@ class AnomalyReport:
             "photos": str(self.settings.photos),
             "ranked_by": self.ranked_by,
             "score_of_a_picture": f"mean of the largest {TOP_SHARE:.1%} of its map",
-            "known": self.asked.words,
+            "known": self.queries.words,
             "normal_pictures": self.num_normal,
             "settings": {key: value for key, value in options.items() if isinstance(value, plain)},
             "measured": self.measured,
@@ -104,7 +104,7 @@ class AnomalyReport:
 
     def _rows(self) -> list[dict[str, Any]]:
         """What is known of each picture, the most anomalous first."""
-        store, rows = self.asked.store, []
+        store, rows = self.queries.store, []
         for rank, at in enumerate(self.order.tolist(), 1):
             row: dict[str, Any] = {"rank": rank, "file": store.keys[at]}
             if store.classes:
@@ -116,7 +116,7 @@ class AnomalyReport:
 
     def _label(self, at: int) -> str:
         """The class of a picture; nothing where it has none."""
-        store = self.asked.store
+        store = self.queries.store
         if store.labels is None or store.classes is None or int(store.labels[at]) < 0:
             return ""
         return store.classes[int(store.labels[at])]
@@ -130,7 +130,7 @@ class AnomalyReport:
                 " at fewer with --limit, or leave --maps out."
             )
         columns: dict[str, Any] = {name: values.numpy() for name, values in maps.items()}
-        columns["keys"] = np.array(self.asked.store.keys)
+        columns["keys"] = np.array(self.queries.store.keys)
         write_npz(path, columns)
 
     def _sheet(self) -> np.ndarray:
@@ -138,7 +138,7 @@ class AnomalyReport:
         top = self.order[: self.settings.show]
         maps = self.scored.maps
         height, width = next(iter(maps.values())).shape[1:]
-        some = self.asked.store.subset(top)
+        some = self.queries.store.subset(top)
         images = next(eval_batches(some, (height, width), len(top))).images
         # Light yellow is what one pixel in a thousand of all pictures reaches.
         tops = {name: _high(values) for name, values in maps.items()}
@@ -162,11 +162,11 @@ class AnomalyReport:
         ]
 
 
-def measure_scores(scored: ScoredPictures, asked: Asked, seed: int) -> dict[str, Any]:
+def measure_scores(scored: ScoredPictures, queries: QueryPictures, seed: int) -> dict[str, Any]:
     """AUROC and average precision of each score, and what it gains over the trivial score."""
-    if asked.is_anomalous is None:
+    if queries.is_anomalous is None:
         return {}
-    truth = asked.is_anomalous.numpy()
+    truth = queries.is_anomalous.numpy()
     plain = scored.scores[MEAN_PICTURE].double().numpy()
     measured: dict[str, Any] = {}
     for name, scores in scored.scores.items():

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from maskwright.components.policy_text import hides_components
 from maskwright.data.store.packed import PackedStore
 from maskwright.evaluation.anomaly_maps import (
     PlaceStatistics,
@@ -17,7 +18,7 @@ from maskwright.evaluation.anomaly_maps import (
     smooth,
     top_mean,
 )
-from maskwright.evaluation.frozen import frozen_precision, held_still
+from maskwright.evaluation.frozen import evaluation_mode, frozen_precision
 from maskwright.evaluation.memory_bank import MemoryBank, aggregate, build_bank
 from maskwright.evaluation.readout import tokens_of_blocks
 from maskwright.models.autoencoder import MaskedAutoencoder
@@ -132,11 +133,13 @@ class _Reader:
         self._scale = loaded.scale
         self._settings = settings
         self._device = device
+        # One that was trained to predict hidden components has never met a masked patch.
+        self._knows_masks = not hides_components(loaded.settings.get("policy"))
         self._blocks = dense_blocks(loaded.model.config, settings.blocks)
 
     @property
     def can_reconstruct(self) -> bool:
-        return isinstance(self._model, MaskedAutoencoder)
+        return isinstance(self._model, MaskedAutoencoder) and self._knows_masks
 
     def batches(self, store: PackedStore, label: str, reporter: Reporter) -> Iterator[Tensor]:
         """(B, C, H, W) pictures in the model's numbers, on the device."""
@@ -153,7 +156,7 @@ class _Reader:
         model, settings = self._model, self._settings
         assert isinstance(model, MaskedAutoencoder)
         masks = complementary_masks(model.grid, settings.ratio, settings.rounds, settings.seed)
-        with held_still(model, self._device, frozen_precision(self._device)):
+        with evaluation_mode(model, self._device, frozen_precision(self._device)):
             maps = reconstruction_errors(model, images, masks)
         # A little, because single pixels are noise.
         return smooth(maps, model.config.patch_size * BLUR).cpu()
@@ -162,7 +165,7 @@ class _Reader:
         """(B, N, D) features of patches, averaged over their neighborhoods."""
         model = self._model
         prefix = model.config.num_prefix
-        with held_still(model, self._device, frozen_precision(self._device)):
+        with evaluation_mode(model, self._device, frozen_precision(self._device)):
             tokens = list(tokens_of_blocks(model, images, self._blocks))
         joined = torch.cat([part[:, prefix:].float() for part in tokens], dim=2)
         return aggregate(joined, model.grid).cpu()

@@ -20,7 +20,7 @@ from maskwright.evaluation.metrics import Interval
 from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.labeled import LabeledSplit
-from maskwright.workflows.loading.seen import tell_seen
+from maskwright.workflows.loading.seen import report_seen
 from maskwright.workflows.measuring.diagnose_pictures import Stimuli, open_both
 from maskwright.workflows.measuring.store_pictures import StorePictures
 from maskwright.workflows.measuring.subjects import NamedEncoder, baselines_of
@@ -116,14 +116,14 @@ class DiagnosisContext:
             findings = question.compare(findings, baselines, self.seed)
         return Diagnosis(findings, differences)
 
-    def tell_seen(
+    def report_seen(
         self, runs: Sequence[str | Path], subjects: Sequence[DiagnosedSubject], data: str
     ) -> dict[str, Any]:
         """How many test pictures each run was trained on, by its name."""
         # Baselines were trained on nothing.
         encoders = [diagnosed for diagnosed in subjects if not diagnosed.is_baseline]
         return {
-            diagnosed.subject.name: tell_seen(run, diagnosed.test.store, data, self.reporter)
+            diagnosed.subject.name: report_seen(run, diagnosed.test.store, data, self.reporter)
             for run, diagnosed in zip(runs, encoders, strict=True)
         }
 

@@ -14,9 +14,9 @@ from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.support.reporting import Reporter
 from maskwright.support.variables import cache_folder
 from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_split
-from maskwright.workflows.loading.near_duplicates import tell_near_duplicates
+from maskwright.workflows.loading.near_duplicates import report_near_duplicates
 from maskwright.workflows.loading.plain_split import find_plain_split
-from maskwright.workflows.loading.seen import tell_seen
+from maskwright.workflows.loading.seen import report_seen
 from maskwright.workflows.measuring.paired_differences import measure_differences
 from maskwright.workflows.measuring.probe_context import Probe, ProbeContext
 from maskwright.workflows.measuring.store_pictures import StorePictures
@@ -124,7 +124,7 @@ def measure_encoders(
         # Baselines were trained on nothing, so only runs may have seen the test pictures.
         if name in paths:
             test, data = pictures.test, shared.pictures.data
-            seen[name] = tell_seen(paths[name], test, data, shared.reporter)
+            seen[name] = report_seen(paths[name], test, data, shared.reporter)
         results[name], files[name] = _measure_all(context, probes)
         if name not in paths:
             _drop_heads(files[name])
@@ -203,7 +203,7 @@ def _say_pictures(pictures: Labeled, reporter: Reporter) -> dict[str, Any] | Non
     )
     for note in pictures.notes:
         reporter.warn(note)
-    return tell_near_duplicates(pictures.train, pictures.test, reporter)
+    return report_near_duplicates(pictures.train, pictures.test, reporter)
 
 
 def _say_features(context: ProbeContext) -> None:

@@ -61,7 +61,7 @@ class FoundNeighbors:
         ]
 
 
-def write_found(found: FoundNeighbors, folder: Path, threshold: float) -> None:
+def write_neighbors(found: FoundNeighbors, folder: Path, threshold: float) -> None:
     """Leave the tables and the numbers; threshold: from which cosine pairs are listed."""
     labels = found.among.labels
     rows: list[list[Any]] = []

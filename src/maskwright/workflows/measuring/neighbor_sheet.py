@@ -24,7 +24,7 @@ from maskwright.workflows.settings.neighbors_settings import NeighborsSettings
 TILE = 128
 
 
-def draw_found(
+def draw_neighbors(
     found: FoundNeighbors, folder: Path, settings: NeighborsSettings, reporter: Reporter
 ) -> None:
     """Leave a sheet; where the pictures are not found, say so and how to name their place."""

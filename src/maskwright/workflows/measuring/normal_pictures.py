@@ -28,7 +28,7 @@ NORMAL_NAMES = frozenset(
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueryPictures:
     """Pictures that a person names.
 
     store: decoded.
@@ -65,14 +65,14 @@ def open_normal(
     return limited(pictures.train, count, seed)
 
 
-def open_asked(
+def open_queries(
     photos: Any,
     labels: str | None,
     anomalous: str | None,
     reading: Reading,
     config: ModelConfig,
     reporter: Reporter,
-) -> Asked:
+) -> QueryPictures:
     """Decode the pictures to look at, and find out which of them are known to be anomalous."""
     source = open_source(photos, labels=labels, reading=reading)
     for note in source.notes:
@@ -106,7 +106,7 @@ def _warn_of_channels(source: Source, config: ModelConfig, reporter: Reporter) -
     )
 
 
-def _known(store: PackedStore, anomalous: str | None) -> Asked:
+def _known(store: PackedStore, anomalous: str | None) -> QueryPictures:
     """Which pictures are anomalous by their class; nothing without labels."""
     classes = store.classes or ()
     if store.labels is None or not classes:
@@ -115,7 +115,7 @@ def _known(store: PackedStore, anomalous: str | None) -> Asked:
                 "--anomalous names classes and these pictures have no labels; give --labels"
                 " FILE.csv (file,label)."
             )
-        return Asked(store, None, "")
+        return QueryPictures(store, None, "")
     named = [name.strip() for name in (anomalous or "").split(",") if name.strip()]
     for name in named:
         if name not in classes:
@@ -125,11 +125,13 @@ def _known(store: PackedStore, anomalous: str | None) -> Asked:
             )
     normal = [name for name in classes if name.lower() in NORMAL_NAMES]
     if not named and not normal:
-        return Asked(store, None, f"classes {', '.join(classes)}: name anomalies with --anomalous")
+        return QueryPictures(
+            store, None, f"classes {', '.join(classes)}: name anomalies with --anomalous"
+        )
     chosen = named or [name for name in classes if name not in normal]
     flags = torch.tensor([name in chosen for name in classes])
     # A picture without a label counts as normal nowhere: it has no place in a measurement.
     is_anomalous = flags[store.labels.clamp_min(0)] & (store.labels >= 0)
     if not is_anomalous.any() or is_anomalous.all():
-        return Asked(store, None, "all pictures are of one kind, so nothing is measured")
-    return Asked(store, is_anomalous, f"anomalies: {', '.join(chosen)}")
+        return QueryPictures(store, None, "all pictures are of one kind, so nothing is measured")
+    return QueryPictures(store, is_anomalous, f"anomalies: {', '.join(chosen)}")

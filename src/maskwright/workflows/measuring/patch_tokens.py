@@ -11,7 +11,7 @@ from torch import Tensor
 
 from maskwright.data.store.packed import PackedStore
 from maskwright.evaluation.feature_cache import FeatureCache, features_key, hash_weights
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.readout import Readout, blocks_read, tokens_of_blocks
 from maskwright.evaluation.subject import Subject
 from maskwright.models.config import ModelConfig
@@ -116,7 +116,7 @@ def dense_blocks(config: ModelConfig, blocks: str) -> tuple[int, ...]:
 def encode_patches(subject: Subject, images: Tensor, blocks: tuple[int, ...]) -> Tensor:
     """(B, N, D) patch tokens of (B, C, H, W) images in the model's numbers, blocks side by side."""
     model = subject.encoder
-    with held_still(model, subject.device, subject.precision):
+    with evaluation_mode(model, subject.device, subject.precision):
         tokens = list(tokens_of_blocks(model, images, blocks))
     # (B, prefix + N, D) of each block -> (B, N, blocks * D)
     return torch.cat([part[:, subject.num_prefix :].float() for part in tokens], dim=2)

@@ -11,7 +11,7 @@ from maskwright.weights.model_parts import Parts
 from maskwright.weights.opening import is_name, load_autoencoder, load_encoder, open_parts
 from maskwright.weights.zoo import PREFIX as ZOO
 from maskwright.weights.zoo import zoo_names
-from maskwright.workflows.runs.other_weights import offering_others
+from maskwright.workflows.runs.other_weights import suggesting_others
 from maskwright.workflows.runs.run_folder import RunFolder, slug
 
 
@@ -24,7 +24,7 @@ def load_any(path: str | Path, hints: Hints | None = None) -> LoadedModel:
     Raises MaskwrightError for an encoder alone; `load_any_encoder` takes those.
     """
     weights, hints = locate(path, hints)
-    with offering_others(weights):
+    with suggesting_others(weights):
         return load_autoencoder(weights, hints)
 
 
@@ -34,7 +34,7 @@ def load_any_encoder(path: str | Path, hints: Hints | None = None) -> LoadedEnco
     path: all that `load_any` takes, encoders alone, and `timm:NAME`.
     """
     weights, hints = locate(path, hints)
-    with offering_others(weights):
+    with suggesting_others(weights):
         return load_encoder(weights, hints)
 
 
@@ -45,14 +45,14 @@ def load_run(folder: RunFolder, checkpoint: str = "last") -> LoadedModel:
     """
     path = folder.checkpoint(checkpoint)
     # A damaged file is answered with the whole ones of the run.
-    with offering_others(path):
+    with suggesting_others(path):
         return load_model(path)
 
 
 def load_any_parts(path: str | Path) -> Parts:
     """The weights of all that `load_any_encoder` takes, taken apart."""
     weights, hints = locate(path)
-    with offering_others(weights):
+    with suggesting_others(weights):
         return open_parts(weights, hints)
 
 

@@ -18,7 +18,7 @@ from maskwright.workflows.runs.run_folder import RunFolder
 
 
 @contextmanager
-def offering_others(weights: Path | str) -> Iterator[None]:
+def suggesting_others(weights: Path | str) -> Iterator[None]:
     """When a file of a run turns out to be broken, name the whole files of the same run."""
     try:
         yield
@@ -27,7 +27,7 @@ def offering_others(weights: Path | str) -> Iterator[None]:
         run = RunFolder(Path(weights).parent.parent)
         if not run.exists:
             raise
-        others = whole_weights(run)
+        others = undamaged_weights(run)
         # An advice that can be followed, in any case.
         if not others:
             way = "the run keeps no other weights; start it again with --overwrite"
@@ -36,7 +36,7 @@ def offering_others(weights: Path | str) -> Iterator[None]:
         raise MaskwrightError(f"{error.what}; {way}.") from error
 
 
-def whole_weights(run: RunFolder) -> list[Path]:
+def undamaged_weights(run: RunFolder) -> list[Path]:
     """The undamaged weight files of a run: checkpoints before exports, the newest first."""
     # A zip file has its table at the end: a torn one has none.
     checkpoints = [path for path in run.checkpoints.glob("*.ckpt") if zipfile.is_zipfile(path)]

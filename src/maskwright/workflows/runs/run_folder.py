@@ -167,7 +167,7 @@ def logged(folder: RunFolder) -> Iterator[None]:
         folder.forget_attempt()
 
 
-def make_way(folder: RunFolder, overwrite: bool) -> None:
+def prepare_folder(folder: RunFolder, overwrite: bool) -> None:
     """Delete an earlier run where that is wanted.
 
     Raises MaskwrightError, naming both ways on, when the folder holds a run or anything else.

@@ -83,7 +83,7 @@ class RunRow:
 COLUMNS = tuple(item.name for item in fields(RunRow) if item.name != "settings")
 
 
-class UnreadRun(MaskwrightError):
+class UnreadableRun(MaskwrightError):
     """A folder with a run.json that is no run of ours, or a damaged one."""
 
 
@@ -92,7 +92,7 @@ def read_row(path: Path, name: str) -> RunRow:
 
     name: what the row calls it.
 
-    Raises UnreadRun, in a few words, for a folder that a run of ours did not write or that is
+    Raises UnreadableRun, in a few words, for a folder that a run of ours did not write or that is
     damaged.
     """
     folder = RunFolder(path)
@@ -132,15 +132,15 @@ def _read_status(folder: RunFolder) -> dict[str, Any]:
     try:
         status = json.loads(folder.status_file.read_bytes())
     except OSError as error:
-        raise UnreadRun(f"run.json cannot be read: {error.strerror}") from error
+        raise UnreadableRun(f"run.json cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise UnreadRun("run.json is damaged, it is no JSON") from error
+        raise UnreadableRun("run.json is damaged, it is no JSON") from error
     if not isinstance(status, dict) or not isinstance(status.get("state"), str):
-        raise UnreadRun("run.json is of another program, it has no state")
+        raise UnreadableRun("run.json is of another program, it has no state")
     # Damaged by hand: numbers that are none would break sorting.
     for name in ("step", "seconds"):
         if not isinstance(status.get(name, 0), (int, float)):
-            raise UnreadRun(f"run.json is damaged, its {name} is no number")
+            raise UnreadableRun(f"run.json is damaged, its {name} is no number")
     return status
 
 
@@ -151,11 +151,11 @@ def _read_settings(folder: RunFolder) -> dict[str, Any]:
     except FileNotFoundError:
         return {}  # a run that was killed in its first second
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadRun("config.yaml cannot be read") from error
+        raise UnreadableRun("config.yaml cannot be read") from error
     try:
         config = read_config(text)
     except (yaml.YAMLError, MaskwrightError) as error:
-        raise UnreadRun("config.yaml is damaged, it is no mapping of sections") from error
+        raise UnreadableRun("config.yaml is damaged, it is no mapping of sections") from error
     settings: dict[str, Any] = {}
     for section in config.values():
         settings.update(section)

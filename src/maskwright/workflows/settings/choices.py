@@ -13,6 +13,7 @@ from maskwright.workflows.settings.budget_choices import (
     choose_predict,
 )
 from maskwright.workflows.settings.choice import Choice, Facts
+from maskwright.workflows.settings.component_choices import choose_for_components
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings, parse_size
 from maskwright.workflows.settings.start_choices import (
     CONTINUED_RATE,
@@ -51,6 +52,7 @@ def choose(settings: PretrainSettings, facts: Facts) -> tuple[PretrainSettings, 
         choose_shape_of_start,
         _patch_size,
         choose_model,
+        choose_for_components,
         choose_decoder,
         choose_predict,
         choose_crop_scale,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from maskwright.components.policy_text import ratio_with_share
 from maskwright.models.config import DECODERS, POSITIONS
 from maskwright.schedules import parse_schedule
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
@@ -12,6 +13,9 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.targets.catalog import parse_target
 from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
+
+# He et al. (2022).
+USUAL_RATIO = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +109,7 @@ class MaskSettings:
         ),
     )
     ratio: float | str = setting(
-        0.75,
+        USUAL_RATIO,
         help="share of patches masked; a schedule such as 0.5->0.75 works too",
         aliases=("mask_ratio",),
     )
@@ -116,6 +120,9 @@ class MaskSettings:
     def __post_init__(self) -> None:
         # Parsed for its errors only; the training parses it again when it needs the values.
         parse_schedule(self.ratio)
+        # `components(share=0.6)` says the ratio, too; here it is, so that all others find it.
+        ratio = ratio_with_share(self.policy, self.ratio, USUAL_RATIO)
+        object.__setattr__(self, "ratio", ratio)
         if self.predict is not None:
             check_inside("predict", self.predict, 0, 1)
         check_at_least("masks_per_image", self.masks_per_image, 1)

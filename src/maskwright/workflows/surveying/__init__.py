@@ -1,1 +1,1 @@
-"""Parts of `maskwright survey`: looks, duplicates, resolution, objects, sheets and advice."""
+"""Parts of `maskwright survey`: sample, duplicates, resolution, objects, sheets and advice."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskwright.workflows.settings.choices import choose_side
-from maskwright.workflows.surveying.objects import Things
+from maskwright.workflows.surveying.objects import ObjectSizes
 from maskwright.workflows.surveying.resolution import Detail, SizeCost
 
 
@@ -28,7 +28,7 @@ class Advice:
 def advise(
     costs: Sequence[SizeCost],
     detail: Detail,
-    things: Sequence[Things],
+    things: Sequence[ObjectSizes],
     short_side: int,
     flags: Sequence[str],
 ) -> Advice:
@@ -67,7 +67,7 @@ def advise(
     return Advice(chosen, shlex.join(words), tuple(reasons))
 
 
-def _fits(things: Sequence[Things], cost: SizeCost) -> bool:
+def _fits(things: Sequence[ObjectSizes], cost: SizeCost) -> bool:
     return all(thing.pixels(cost.side) >= cost.patch for thing in things)
 
 

@@ -10,14 +10,14 @@ from scipy.stats import chi2
 from maskwright.data.pixels.perceptual_hash import (
     LEAST_CORRELATION,
     MOST_BITS,
-    LikePair,
-    find_alike,
+    SimilarPair,
+    find_similar,
 )
 from maskwright.data.sources.open import Source
 from maskwright.data.store.same_picture import hash_pixels
 from maskwright.support.count_progress import CountProgress
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.surveying.looks import Sample
+from maskwright.workflows.surveying.sample import Sample
 
 # How near is near, in words.
 NEAR = (
@@ -37,8 +37,8 @@ class Duplicates:
         interval; None where the sample is the whole.
     """
 
-    exact: tuple[LikePair, ...]
-    near: tuple[LikePair, ...]
+    exact: tuple[SimilarPair, ...]
+    near: tuple[SimilarPair, ...]
     across: int | None
     expected: tuple[float, float, float] | None
 
@@ -47,41 +47,46 @@ def find_duplicates(source: Source, sample: Sample, reporter: Reporter) -> Dupli
     """Compare every picture of the sample with every other."""
     progress = CountProgress(reporter, "compare")
 
-    looks = sample.looks
-    alike = find_alike(np.stack([look.thumbnail for look in looks]), progress=progress.show)
+    pictures = sample.pictures
+    alike = find_similar(
+        np.stack([picture.thumbnail for picture in pictures]), progress=progress.show
+    )
     reporter.finish()
     # Only what looks the same can have the same pixels, so few are decoded whole.
     pixels: dict[int, int] = {}
-    exact: list[LikePair] = []
-    near: list[LikePair] = []
+    exact: list[SimilarPair] = []
+    near: list[SimilarPair] = []
     for pair in alike:
-        first, second = looks[pair.first], looks[pair.second]
-        found = LikePair(first.index, second.index, pair.bits, pair.correlation)
+        first, second = pictures[pair.first], pictures[pair.second]
+        found = SimilarPair(first.index, second.index, pair.bits, pair.correlation)
         is_same = first.size == second.size and pair.bits == 0
         if is_same:
-            for look in (first, second):
-                if look.index not in pixels:
-                    pixels[look.index] = hash_pixels(source.read(look.index))
+            for picture in (first, second):
+                if picture.index not in pixels:
+                    pixels[picture.index] = hash_pixels(source.read(picture.index))
             is_same = pixels[first.index] == pixels[second.index]
         (exact if is_same else near).append(found)
     across = None
     if source.labels is not None:
         labels = source.labels
-        across = sum(labels[pair.first] != labels[pair.second] for pair in alike_of(exact, near))
-    return Duplicates(tuple(exact), tuple(near), across, _expected(len(alike), sample))
+        differs = [labels[pair.first] != labels[pair.second] for pair in [*exact, *near]]
+        across = sum(differs)
+    expected = _expected(len(alike), sample)
+    return Duplicates(tuple(exact), tuple(near), across, expected)
 
 
-def alike_of(*kinds: list[LikePair]) -> list[LikePair]:
-    """Pairs of several kinds in one list."""
-    return [pair for kind in kinds for pair in kind]
+def _count_pairs(count: int) -> int:
+    """Ordered pairs of different things."""
+    return count * (count - 1)
 
 
 def _expected(count: int, sample: Sample) -> tuple[float, float, float] | None:
     """Pairs in the whole data: those of the sample, scaled by the pairs that were looked at."""
     if sample.is_whole:
         return None
-    seen, total = len(sample.looks), sample.total
-    factor = total * (total - 1) / max(1, seen * (seen - 1))
+    pairs_in_all = _count_pairs(sample.total)
+    pairs_seen = _count_pairs(len(sample.pictures))
+    factor = pairs_in_all / max(1, pairs_seen)
     # The exact interval of a Poisson count (Garwood 1936).
     low = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
     high = chi2.ppf(0.975, 2 * count + 2) / 2

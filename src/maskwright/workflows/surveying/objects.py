@@ -18,7 +18,7 @@ from maskwright.support.count_progress import CountProgress
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.preparing.heads import pick_finders
-from maskwright.workflows.surveying.looks import Look
+from maskwright.workflows.surveying.sample import DecodedPicture
 
 # Detectors take up to a second a picture.
 MOST_SEARCHED = 64
@@ -30,7 +30,7 @@ _LEAST_HIDDEN = 0.01
 
 
 @dataclass(frozen=True)
-class Things:
+class ObjectSizes:
     """One kind of thing: a face, an eye, an object.
 
     name: of the kind.
@@ -54,45 +54,51 @@ class Things:
         return self.median * side
 
 
-def find_things(
-    source: Source, looks: Sequence[Look], boxes: str | None, faces: bool, reporter: Reporter
-) -> list[Things]:
+def measure_objects(
+    source: Source,
+    pictures: Sequence[DecodedPicture],
+    boxes: str | None,
+    faces: bool,
+    reporter: Reporter,
+) -> list[ObjectSizes]:
     """Sizes from a table of boxes, from alpha channels and from a detector of faces.
 
     Nothing where none of them says anything. Raises MaskwrightError for a table that names none of
     the pictures.
     """
-    found: list[Things] = []
+    found: list[ObjectSizes] = []
     if boxes is not None:
-        found += _from_table(source, looks, boxes)
-    found += _from_alpha(source, looks)
+        found += _from_table(source, pictures, boxes)
+    found += _from_alpha(source, pictures)
     if faces and not any(things.name == "face" for things in found):
-        found += _from_detector(source, looks, reporter)
+        found += _from_detector(source, pictures, reporter)
     return found
 
 
-def _from_table(source: Source, looks: Sequence[Look], boxes: str) -> list[Things]:
+def _from_table(
+    source: Source, pictures: Sequence[DecodedPicture], boxes: str
+) -> list[ObjectSizes]:
     """Every part of the table, over all pictures of the sample."""
     table = BoxTable(boxes)
     shares: dict[str, list[float]] = {name: [] for name in table.names}
-    for look in looks:
-        for part in table.find(source.key(look.index)):
-            shares[part.name].append(_share(part, look.size))
+    for picture in pictures:
+        for part in table.find(source.key(picture.index)):
+            shares[part.name].append(_share(part, picture.size))
     if not any(shares.values()):
         example = next(iter(table.by_file), "nothing")
         raise MaskwrightError(
             f"'{boxes}' names none of the pictures looked at; it begins with '{example}', and the"
-            f" pictures with '{source.key(looks[0].index)}'."
+            f" pictures with '{source.key(pictures[0].index)}'."
         )
     return _summarize(shares, f"boxes of {Path(boxes).name}")
 
 
-def _from_alpha(source: Source, looks: Sequence[Look]) -> list[Things]:
+def _from_alpha(source: Source, pictures: Sequence[DecodedPicture]) -> list[ObjectSizes]:
     """What is not transparent, where pictures have an alpha channel that hides something."""
     shares: list[float] = []
-    for look in _some(looks):
+    for picture in _some(pictures):
         try:
-            alpha = source.read(look.index, DecodeOptions(channels=4, short_side=128))[:, :, 3]
+            alpha = source.read(picture.index, DecodeOptions(channels=4, short_side=128))[:, :, 3]
         except UnreadableImage:
             continue
         shown = float((alpha > 127).mean())
@@ -103,17 +109,21 @@ def _from_alpha(source: Source, looks: Sequence[Look]) -> list[Things]:
     return _summarize({"object": shares}, "alpha channels")
 
 
-def _from_detector(source: Source, looks: Sequence[Look], reporter: Reporter) -> list[Things]:
+def _from_detector(
+    source: Source, pictures: Sequence[DecodedPicture], reporter: Reporter
+) -> list[ObjectSizes]:
     """Faces and their parts, where a detector is installed and finds them in enough pictures."""
     # What `prepare` would say about its windows is not said here.
     finders, name = pick_finders("auto", source, LogReporter(visible=False))
     shares: dict[str, list[float]] = {}
-    chosen = _some(looks) if finders else []
+    chosen = _some(pictures) if finders else []
     progress = CountProgress(reporter, "faces")
-    for done, look in enumerate(chosen, 1):
+    for done, picture in enumerate(chosen, 1):
         progress.show(done, len(chosen))
         try:
-            pixels = source.read(look.index, DecodeOptions(channels=3, short_side=_SEARCHED_SIDE))
+            pixels = source.read(
+                picture.index, DecodeOptions(channels=3, short_side=_SEARCHED_SIDE)
+            )
         except UnreadableImage:
             continue
         for finder in finders:
@@ -124,8 +134,8 @@ def _from_detector(source: Source, looks: Sequence[Look], reporter: Reporter) ->
     return _summarize(shares, f"found by {name}")
 
 
-def _some(looks: Sequence[Look]) -> list[Look]:
-    return [looks[at] for at in spread(len(looks), MOST_SEARCHED)]
+def _some(pictures: Sequence[DecodedPicture]) -> list[DecodedPicture]:
+    return [pictures[at] for at in spread(len(pictures), MOST_SEARCHED)]
 
 
 def _share(part: Part, size: Iterable[int]) -> float:
@@ -133,11 +143,11 @@ def _share(part: Part, size: Iterable[int]) -> float:
     return math.sqrt(max(0.0, part.area)) / min(size)
 
 
-def _summarize(shares: dict[str, list[float]], known_from: str) -> list[Things]:
+def _summarize(shares: dict[str, list[float]], known_from: str) -> list[ObjectSizes]:
     """The kinds of which something was seen, with quartiles."""
     found = []
     for name, values in shares.items():
         if values:
             low, middle, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
-            found.append(Things(name, known_from, (low, middle, high), len(values)))
+            found.append(ObjectSizes(name, known_from, (low, middle, high), len(values)))
     return found

@@ -8,20 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from maskwright.data.pixels.perceptual_hash import SimilarPair
 from maskwright.data.sources.open import Source
 from maskwright.support.count_progress import format_time
 from maskwright.support.text_table import format_table
 from maskwright.workflows.surveying.advice import Advice
 from maskwright.workflows.surveying.duplicates import NEAR, Duplicates
-from maskwright.workflows.surveying.looks import Sample
-from maskwright.workflows.surveying.objects import Things
+from maskwright.workflows.surveying.objects import ObjectSizes
 from maskwright.workflows.surveying.resolution import Detail, SizeCost
+from maskwright.workflows.surveying.sample import Sample
 
 _NAMED = 3  # examples in a line
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class SurveyFindings:
     """Everything that a survey found out.
 
     source: the pictures.
@@ -38,11 +39,11 @@ class Found:
     duplicates: Duplicates
     detail: Detail
     costs: Sequence[SizeCost]
-    things: Sequence[Things]
+    things: Sequence[ObjectSizes]
     advice: Advice
 
 
-def format_found(found: Found) -> list[str]:
+def format_survey(found: SurveyFindings) -> list[str]:
     """The whole survey in lines, the command last."""
     lines = [
         *_sample_lines(found.sample),
@@ -53,20 +54,22 @@ def format_found(found: Found) -> list[str]:
         *_size_table(found),
         "",
     ]
-    lines += [f"  {reason[:1].upper()}{reason[1:]}" for reason in found.advice.reasons]
+    for reason in found.advice.reasons:
+        sentence = reason[:1].upper() + reason[1:]
+        lines.append(f"  {sentence}")
     return [*lines, f"Advised: {found.advice.command}"]
 
 
 def _sample_lines(sample: Sample) -> list[str]:
     """Sizes, colors and broken files of the pictures that were decoded."""
     whole = "all" if sample.is_whole else f"{sample.decoded:,} of {sample.total:,}, spread evenly"
-    sizes = Counter(look.size for look in sample.looks)
+    sizes = Counter(picture.size for picture in sample.pictures)
     usual = [
-        f"{height}x{width} ({count / len(sample.looks):.0%})"
+        f"{height}x{width} ({count / len(sample.pictures):.0%})"
         for (height, width), count in sizes.most_common(_NAMED)
     ]
     more = f" and {len(sizes) - _NAMED:,} others" if len(sizes) > _NAMED else ""
-    colors = Counter(look.colors for look in sample.looks)
+    colors = Counter(picture.colors for picture in sample.pictures)
     listed = ", ".join(f"{count:,} {name}" for name, count in colors.most_common())
     lines = [
         f"  decoded  {whole}",
@@ -94,15 +97,15 @@ def _class_lines(source: Source) -> list[str]:
     unlabeled = counts.pop("", 0)
     if not counts:
         return ["  classes  none: the pictures have no labels"]
-    ordered = list(counts.items())
-    shown = ordered if len(ordered) <= 2 * _NAMED else [*ordered[:_NAMED], *ordered[-_NAMED:]]
-    named = [f"{name} {count:,}" for name, count in shown]
-    if len(shown) < len(ordered):
-        named.insert(_NAMED, "...")
+    named = [f"{name} {count:,}" for name, count in counts.items()]
+    # The largest and the smallest; those between them are left out.
+    if len(named) > 2 * _NAMED:
+        named = [*named[:_NAMED], "...", *named[-_NAMED:]]
     rest = f"; {unlabeled:,} pictures have no label" if unlabeled else ""
+    least = min(counts.values())
+    most = max(counts.values())
     return [
-        f"  classes  {len(ordered):,}, of {ordered[-1][1]:,} to {ordered[0][1]:,} pictures:"
-        f" {', '.join(named)}{rest}"
+        f"  classes  {len(counts):,}, of {least:,} to {most:,} pictures: {', '.join(named)}{rest}"
     ]
 
 
@@ -123,7 +126,7 @@ def _duplicate_lines(duplicates: Duplicates, sample: Sample) -> list[str]:
     return lines
 
 
-def _thing_lines(things: Sequence[Things], detail: Detail, cost: SizeCost) -> list[str]:
+def _thing_lines(things: Sequence[ObjectSizes], detail: Detail, cost: SizeCost) -> list[str]:
     """Sizes of things beside the patch, or what the autocorrelation says where none is known."""
     lines = []
     for thing in things:
@@ -143,7 +146,7 @@ def _thing_lines(things: Sequence[Things], detail: Detail, cost: SizeCost) -> li
     return [*lines, text]
 
 
-def _size_table(found: Found) -> list[str]:
+def _size_table(found: SurveyFindings) -> list[str]:
     """A line per size: what is lost, what things are in patches, and what an epoch costs."""
     head = ["size", "patch", "grid", "model", "edges lost", "variance lost"]
     head += [f"{thing.name} / patch" for thing in found.things] + [
@@ -176,29 +179,33 @@ def _size_table(found: Found) -> list[str]:
     return [*table, note]
 
 
-def to_plain(found: Found) -> dict[str, Any]:
+def _pairs_to_plain(source: Source, pairs: Sequence[SimilarPair]) -> list[dict[str, Any]]:
+    rows = []
+    for pair in pairs:
+        first = source.key(pair.first)
+        second = source.key(pair.second)
+        rows.append({"first": first, "second": second, "bits": pair.bits})
+    return rows
+
+
+def to_plain(found: SurveyFindings) -> dict[str, Any]:
     """Everything as JSON."""
     sample, source = found.sample, found.source
-    sizes = Counter("x".join(map(str, look.size)) for look in sample.looks)
-    pairs = {
-        kind: [
-            {"first": source.key(pair.first), "second": source.key(pair.second), "bits": pair.bits}
-            for pair in found_pairs
-        ]
-        for kind, found_pairs in (
-            ("exact", found.duplicates.exact),
-            ("near", found.duplicates.near),
-        )
-    }
+    sizes = Counter("x".join(map(str, picture.size)) for picture in sample.pictures)
     return {
         "data": source.name,
         "pictures": sample.total,
         "decoded": sample.decoded,
         "sizes": dict(sizes.most_common()),
-        "colors": dict(Counter(look.colors for look in sample.looks)),
+        "colors": dict(Counter(picture.colors for picture in sample.pictures)),
         "broken": {file.key: file.reason for file in sample.broken},
         "classes": class_counts(source),
-        "alike": {"means": NEAR, **pairs, "expected_in_all": found.duplicates.expected},
+        "alike": {
+            "means": NEAR,
+            "exact": _pairs_to_plain(source, found.duplicates.exact),
+            "near": _pairs_to_plain(source, found.duplicates.near),
+            "expected_in_all": found.duplicates.expected,
+        },
         "reference_side": found.detail.reference,
         "structure": list(found.detail.structure),
         "things": [dataclasses.asdict(thing) for thing in found.things],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 
 import numpy as np
 from PIL import Image
@@ -22,7 +23,7 @@ from maskwright.workflows.settings.budget_choices import CORE_RATE
 from maskwright.workflows.settings.choice import Choice, Facts
 from maskwright.workflows.settings.choices import SIDES, choose
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
-from maskwright.workflows.surveying.looks import Look
+from maskwright.workflows.surveying.sample import DecodedPicture
 
 # Pictures whose spectrum is measured; medians of more hardly move.
 MOST_MEASURED = 200
@@ -79,12 +80,17 @@ def pick_sides(short_side: int, asked: list[int] | None) -> tuple[int, ...]:
     if asked:
         return tuple(sorted(set(asked), reverse=True))
     fitting = [side for side in SIDES if side <= short_side]
-    return tuple(fitting[:_MOST_SIDES]) or (max(8, short_side // 4 * 4),)
+    if not fitting:
+        # A multiple of 4, which patches of 4 divide.
+        return (max(8, short_side // 4 * 4),)
+    return tuple(fitting[:_MOST_SIDES])
 
 
-def measure_detail(source: Source, looks: tuple[Look, ...], sides: tuple[int, ...]) -> Detail:
+def measure_detail(
+    source: Source, pictures: tuple[DecodedPicture, ...], sides: tuple[int, ...]
+) -> Detail:
     """Spectra of up to 200 pictures, spread evenly over the sample."""
-    chosen = [looks[at].index for at in spread(len(looks), MOST_MEASURED)]
+    chosen = [pictures[at].index for at in spread(len(pictures), MOST_MEASURED)]
     squares: list[np.ndarray] = []
     with ThreadPoolExecutor(cpu_count()) as pool:
         for gray in pool.map(partial(_read_gray, source), chosen):
@@ -98,10 +104,10 @@ def measure_detail(source: Source, looks: tuple[Look, ...], sides: tuple[int, ..
         structure.append(structure_size(gray))
     low, middle, high = np.quantile(structure, (0.25, 0.5, 0.75)).tolist()
     return Detail(
-        reference=int(np.median([len(gray) for gray in squares])),
+        reference=int(median(len(gray) for gray in squares)),
         pictures=len(squares),
-        energy={side: float(np.median([share.energy for share in lost[side]])) for side in sides},
-        edges={side: float(np.median([share.edges for share in lost[side]])) for side in sides},
+        energy={side: median(share.energy for share in shares) for side, shares in lost.items()},
+        edges={side: median(share.edges for share in shares) for side, shares in lost.items()},
         structure=(low, middle, high),
     )
 
@@ -113,8 +119,10 @@ def cost_of_size(side: int, data: str, facts: Facts) -> SizeCost:
     config = model_config(settings)
     patches = (side // config.patch_size) ** 2
     # The mean ratio of a schedule; today's default is a constant.
-    visible = visible_count(patches, parse_schedule(settings.mask.ratio).at(0.5))
-    predicted = max(1, round((settings.mask.predict or 1.0) * (patches - visible)))
+    ratio = parse_schedule(settings.mask.ratio).at(0.5)
+    visible = visible_count(patches, ratio)
+    share = settings.mask.predict or 1.0
+    predicted = max(1, round(share * (patches - visible)))
     each = count_step(config, visible, predicted).training
     operations = float(each * facts.count * settings.mask.masks_per_image)
     seconds = operations / (CORE_RATE * facts.cores) if facts.device == "cpu" else None
@@ -127,9 +135,16 @@ def _read_gray(source: Source, index: int) -> np.ndarray | None:
         pixels = source.read(index, DecodeOptions(channels=1, short_side=LARGEST))
     except UnreadableImage:
         return None  # it was broken behind what the preview needed
-    side = min(pixels.shape[:2])
-    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    return pixels[top : top + side, left : left + side, 0]
+    return middle_square(pixels)[:, :, 0]
+
+
+def middle_square(pixels: np.ndarray) -> np.ndarray:
+    """The largest square in the middle of a (H, W, C) picture."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top = (height - side) // 2
+    left = (width - side) // 2
+    return pixels[top : top + side, left : left + side]
 
 
 def shrink_and_back(pixels: np.ndarray, side: int) -> np.ndarray:

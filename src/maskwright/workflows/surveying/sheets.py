@@ -13,8 +13,14 @@ from maskwright.data.store.splits import spread
 from maskwright.visual.survey import LARGE, Captioned, pair_sheet, sample_sheet, size_sheet
 from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.surveying.duplicates import NEAR, Duplicates
-from maskwright.workflows.surveying.looks import Sample
-from maskwright.workflows.surveying.resolution import LARGEST, Detail, SizeCost, shrink_and_back
+from maskwright.workflows.surveying.resolution import (
+    LARGEST,
+    Detail,
+    SizeCost,
+    middle_square,
+    shrink_and_back,
+)
+from maskwright.workflows.surveying.sample import Sample
 
 # Pictures of each sheet.
 SHOWN, AT_SIZES, PAIRS = 40, 4, 15
@@ -24,8 +30,8 @@ _LONGEST_CAPTION = 22
 def save_sample(source: Source, sample: Sample, path: Path) -> None:
     """Pictures spread evenly over the data, with their names and classes."""
     pictures = []
-    for at in spread(len(sample.looks), SHOWN):
-        index = sample.looks[at].index
+    for at in spread(len(sample.pictures), SHOWN):
+        index = sample.pictures[at].index
         pixels = source.read(index, DecodeOptions(channels=3, short_side=LARGE))
         pictures.append(Captioned(pixels, _caption(source, index)))
     title = f"{source.name}: {len(pictures)} of {sample.total:,} pictures, spread evenly"
@@ -40,9 +46,9 @@ def save_sizes(
     for cost in costs:
         heads.append(f"{cost.side} px, {detail.edges[cost.side]:.0%} of edges lost")
     rows: list[list[np.ndarray]] = []
-    for at in spread(len(sample.looks), AT_SIZES):
+    for at in spread(len(sample.pictures), AT_SIZES):
         wanted = DecodeOptions(channels=3, short_side=LARGEST)
-        square = _middle(source.read(sample.looks[at].index, wanted))
+        square = middle_square(source.read(sample.pictures[at].index, wanted))
         rows.append([square, *(shrink_and_back(square, cost.side) for cost in costs)])
     notes = (
         "Each picture was shrunk to the size and enlarged again. Edges lost: the share of the"
@@ -69,13 +75,11 @@ def save_duplicates(source: Source, duplicates: Duplicates, path: Path) -> None:
 
 def _caption(source: Source, index: int) -> str:
     name = PurePosixPath(source.key(index)).name
-    if source.labels is not None and source.classes is not None and source.labels[index] >= 0:
-        name = f"{source.classes[source.labels[index]]}: {name}"
-    return name if len(name) <= _LONGEST_CAPTION else f"{name[: _LONGEST_CAPTION - 3]}..."
-
-
-def _middle(pixels: np.ndarray) -> np.ndarray:
-    """The square in the middle of a (H, W, 3) picture."""
-    side = min(pixels.shape[:2])
-    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    return pixels[top : top + side, left : left + side]
+    if source.labels is not None and source.classes is not None:
+        label = source.labels[index]
+        # -1 is no label.
+        if label >= 0:
+            name = f"{source.classes[label]}: {name}"
+    if len(name) <= _LONGEST_CAPTION:
+        return name
+    return f"{name[: _LONGEST_CAPTION - 3]}..."

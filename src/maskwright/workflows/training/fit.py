@@ -17,6 +17,7 @@ from maskwright.support.environment import keep_freed_memory, pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter, curves_shown_by
 from maskwright.training.clock import Clock
+from maskwright.training.component_masker import ComponentMasker
 from maskwright.training.group import Group
 from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Row
@@ -37,6 +38,8 @@ from maskwright.workflows.runs.same_pictures import check_same_parts, new_run
 from maskwright.workflows.runs.train_loop import TrainLoop, load_finished, run_train_loop
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.training.collapse_watch import CollapseWatch
+from maskwright.workflows.training.component_watch import mean_picture_loss
+from maskwright.workflows.training.fit_basis import fit_basis
 from maskwright.workflows.training.fit_target import fit_target
 from maskwright.workflows.training.monitors import TrainingMonitor
 from maskwright.workflows.training.run_plan import ActiveRun, RunPlan
@@ -96,6 +99,8 @@ def _build_run(plan: RunPlan, pictures: Pictures, reporter: Reporter) -> ActiveR
     module.picture_losses = losses
     # A resumed run finds what was fitted in its checkpoint.
     if not plan.resume and (fitted := fit_target(module.model, pictures, pictures.scale)):
+        reporter.say(fitted)
+    if not plan.resume and (fitted := fit_basis(module, pictures)):
         reporter.say(fitted)
     if plan.start is not None and not plan.resume:
         plan.start.copy_into(module.model, pictures.scale)
@@ -183,6 +188,12 @@ def _beside(run: ActiveRun, monitor: TrainingMonitor) -> str:
     """What stands beside the loss: the trivial baselines, or the target that has none."""
     if run.module.features is not None:
         return f"of {run.module.model.target.traits.network} features"
+    if isinstance(run.module.masker, ComponentMasker):
+        level = mean_picture_loss(
+            run.module, run.module.masker, run.pictures, run.settings.train.seed
+        )
+        run.folder.update_status(baselines={"mean_picture": round(level, 6)})
+        return f"mean picture {level:.3f}"
     return format_baselines(run.settings, run.folder, monitor.baselines(run.module))
 
 

@@ -9,6 +9,7 @@ import torch
 from maskwright.data.loader import Batch
 from maskwright.diagnostics.geometry import measure_geometry
 from maskwright.support.files import write_json
+from maskwright.training.component_masker import ComponentMasker
 from maskwright.training.masker import Masker
 from maskwright.training.module import PretrainModule
 from maskwright.visual.masks import MaskColumn, mask_gallery
@@ -16,6 +17,7 @@ from maskwright.workflows.building.mask_samples import MaskDraw, gallery_column,
 from maskwright.workflows.loading.pictures import Pictures, eval_batch
 from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.runs.run_folder import RunFolder
+from maskwright.workflows.training.component_watch import show_components
 from maskwright.workflows.training.monitors import SHOWN
 
 # Columns of the gallery: how different two masks of the same picture are.
@@ -32,6 +34,9 @@ def show_masks(
     Returns those statistics, or nothing.
     """
     masker = module.masker
+    if isinstance(masker, ComponentMasker):
+        statistics = show_components(pictures, module, masker, folder, name)
+        return statistics if describe else {}
     grid = masker.grid
     maps = masker.policy.traits.needed("prior")
     batch = eval_batch(pictures.fixed, pictures.size, SHOWN, maps, grid)
@@ -54,6 +59,7 @@ def _moved(batch: Batch, device: torch.device) -> Batch:
 def _draw_column(module: PretrainModule, batch: Batch, draw: int) -> MaskColumn:
     """Masks of the pictures under one seed, at the ratio of the end of the training."""
     masker = module.masker
+    assert isinstance(masker, Masker)
     # The number of the draw is the seed.
     how = MaskDraw(masker.ratio.at(1.0), seed=draw)
     mask = mask_pictures(masker.policy, masker.grid, batch, how, module.scale, masker.look)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.components.mask import ComponentMask
 from maskwright.data.classes import only_labeled
 from maskwright.data.loader import Batch
 from maskwright.data.store.splits import spread
@@ -18,13 +19,16 @@ from maskwright.evaluation.readout import DEFAULT_READOUT, read_features
 from maskwright.masking.uniform import RandomPolicy
 from maskwright.patches import PatchMask
 from maskwright.targets.building import read_target
+from maskwright.training.component_masker import ComponentMasker
 from maskwright.training.epoch_tasks import EpochTask
 from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Row
+from maskwright.visual.components import component_sheet
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet, sheet_rows
 from maskwright.workflows.building.mask_samples import MaskDraw, MaskView, mask_samples
 from maskwright.workflows.loading.pictures import Pictures, eval_batch, eval_batches
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
+from maskwright.workflows.training.component_watch import fixed_mask, rows_of
 
 # Pictures of a sheet, and pictures that baselines are measured on.
 SHOWN = 6
@@ -88,6 +92,9 @@ class TrainingMonitor:
         """The run's own policy at its last ratio on one batch of pictures, fixed."""
         # At the ratio of the end, so that epochs compare.
         masker, device = module.masker, module.device
+        draw = MaskDraw(masker.ratio.at(1.0), self.settings.train.seed, purpose="fixed")
+        if isinstance(masker, ComponentMasker):
+            return fixed_mask(masker, batch.sample_ids.to(device), draw)
         images = module.scale.to_model(batch.images.to(device))
         # Looking does not count as the training's cost: nothing here is charged.
         sight = MaskView(
@@ -97,7 +104,6 @@ class TrainingMonitor:
             keys=batch.keys,
         )
         ids = batch.sample_ids.to(device)
-        draw = MaskDraw(masker.ratio.at(1.0), self.settings.train.seed, purpose="fixed")
         return mask_samples(masker.policy, masker.grid, ids, draw, sight)
 
     def _batch(self, module: PretrainModule, count: int) -> Batch:
@@ -134,6 +140,8 @@ class TrainingMonitor:
 
     def _held_out_masks(self, module: PretrainModule, batch: Batch) -> dict[str, PatchMask]:
         """Masks of held-out pictures by the column that their loss stands in."""
+        if isinstance(module.masker, ComponentMasker):
+            return {"val_loss": self.own_mask(module, batch)}  # masked patches mean nothing to it
         ids = batch.sample_ids.to(module.device)
         draw = MaskDraw(COMMON_RATIO, seed=0, purpose="common")
         common = mask_samples(RandomPolicy(), module.model.grid, ids, draw)
@@ -143,7 +151,7 @@ class TrainingMonitor:
         """Save a sheet of fixed pictures under fixed masks."""
         batch = self._batch(module, SHOWN)
         images = module.scale.to_model(batch.images.to(module.device))
-        prediction = module.model(images, self.own_mask(module, batch))
+        mask = self.own_mask(module, batch)
         # What people need beside the pictures to know what they see.
         facts = SheetFacts(
             policy=str(self.settings.mask.policy),
@@ -151,7 +159,12 @@ class TrainingMonitor:
             seed=self.settings.train.seed,
             title=f"epoch {epoch}",
         )
-        sheet = reconstruction_sheet(sheet_rows(prediction, module.scale), facts)
+        if isinstance(mask, ComponentMask):
+            sheet = component_sheet(rows_of(module, mask, images), facts)
+        else:
+            sheet = reconstruction_sheet(
+                sheet_rows(module.model(images, mask), module.scale), facts
+            )
         self.save_picture("reconstructions", sheet, module.global_step)
         return {}
 

@@ -7,6 +7,7 @@ from maskwright.support.environment import describe_device, pick_device, version
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
 from maskwright.support.reporting import log
+from maskwright.training.masker import Masker
 from maskwright.training.stepped import NonFiniteLoss
 from maskwright.weights.checkpoint import LoadedModel, describe_model, load_model
 from maskwright.weights.timm_vit import NotExportable, export_encoder
@@ -103,7 +104,10 @@ def record_end(run: ActiveRun, stopped: bool) -> None:
     # From the checkpoint: with averaged weights that is not what the module holds.
     loaded = load_model(folder.last)
     exported = _export(folder, loaded)
-    gain = measure_psnr_gain(loaded, run.pictures, run.module.device)
+    # Its decibels are of masked patches, which a run that hides components never meets.
+    gain = None
+    if isinstance(run.module.masker, Masker):
+        gain = measure_psnr_gain(loaded, run.pictures, run.module.device)
     folder.update_status(state="finished", **spent, masks=masks, psnr=gain)
     look = f"Look at {folder.samples}; " if shows_pictures(run.settings) else ""
     reporter.say(f"Finished {step:,} steps in {format_time(run.clock.seconds)}. {look}{exported}")

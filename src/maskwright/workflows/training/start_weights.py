@@ -41,7 +41,7 @@ def fit_start(parts: Parts | None, settings: PretrainSettings) -> FittedWeights 
     return None if parts is None else fit_weights(parts, model_config(settings))
 
 
-def say_start(start: FittedWeights, reporter: Reporter) -> None:
+def report_start(start: FittedWeights, reporter: Reporter) -> None:
     """Say where the run starts, and what of the weights was adapted, dropped or is new."""
     halves = "encoder and decoder" if start.has_decoder else "the encoder"
     reporter.say(f"Starting from {start.source}: {halves}")

@@ -12,7 +12,7 @@ from typing import Any
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
 from maskwright.support.variables import find_launch
-from maskwright.training.group import Group, PeerLost, joined_group
+from maskwright.training.group import Group, ProcessLost, joined_group
 from maskwright.workflows.loading.pictures import load
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.training.fit import fit
@@ -49,7 +49,7 @@ def main() -> int:
     try:
         with joined_group(launch) as group:
             help_run(group, {}, None)
-    except PeerLost:
+    except ProcessLost:
         return 1
     except MaskwrightError as error:
         sys.stderr.write(f"maskwright, process {launch.rank}: {error}\n")

@@ -24,8 +24,8 @@ export function mount(element, { api, params, setParams, fail, say }) {
     onhover: hover,
     onlasso: lasso,
   });
-  const files = h("select", { "aria-label": "File of features" });
-  const methods = h("select", { "aria-label": "Method" });
+  const files = h("select");
+  const methods = h("select");
   const classes = h("div", { class: "classes", role: "group", "aria-label": "Classes" });
   const facts = h("p", { class: "soft small", role: "status" });
   const side = h("section", {

@@ -1,4 +1,4 @@
-"""A sample of a source, each picture decoded small: its size, its channels and its look."""
+"""A sample of a source, each picture decoded small: its size, its channels and a thumbnail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AT_ONCE = 64  # pictures between two reports of progress
 
 
 @dataclass(frozen=True)
-class Look:
+class DecodedPicture:
     """One picture.
 
     index: its number in the source.
@@ -45,17 +45,17 @@ class Sample:
     """The pictures of a source that were decoded.
 
     total: pictures of the source.
-    looks: those that can be read.
+    pictures: those that can be read.
     broken: those that cannot.
     """
 
     total: int
-    looks: tuple[Look, ...]
+    pictures: tuple[DecodedPicture, ...]
     broken: tuple[UnreadableImage, ...]
 
     @property
     def decoded(self) -> int:
-        return len(self.looks) + len(self.broken)
+        return len(self.pictures) + len(self.broken)
 
     @property
     def is_whole(self) -> bool:
@@ -63,37 +63,37 @@ class Sample:
         return self.decoded == self.total
 
 
-def look_at_sample(source: Source, most: int | None, reporter: Reporter) -> Sample:
+def decode_sample(source: Source, most: int | None, reporter: Reporter) -> Sample:
     """Decode pictures spread evenly over the source, all of them where `most` is None.
 
     Raises MaskwrightError when none can be read.
     """
     indexes = spread(len(source), len(source) if most is None else most)
-    looks: list[Look] = []
+    pictures: list[DecodedPicture] = []
     broken: list[UnreadableImage] = []
     progress = CountProgress(reporter, "look")
     # Decoding releases Python's lock: threads are enough.
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
         for start in range(0, len(indexes), _AT_ONCE):
             part = indexes[start : start + _AT_ONCE]
-            for found in pool.map(partial(_look, source), part):
+            for found in pool.map(partial(_decode, source), part):
                 if isinstance(found, UnreadableImage):
                     broken.append(found)
                 else:
-                    looks.append(found)
+                    pictures.append(found)
             done = start + len(part)
             progress.show(done, len(indexes))
     reporter.finish()
-    if not looks:
+    if not pictures:
         raise MaskwrightError(nothing_readable(source.name, len(indexes), broken[0]))
-    return Sample(len(source), tuple(looks), tuple(broken))
+    return Sample(len(source), tuple(pictures), tuple(broken))
 
 
-def _look(source: Source, index: int) -> Look | UnreadableImage:
+def _decode(source: Source, index: int) -> DecodedPicture | UnreadableImage:
     try:
         # Decoding first: a header may promise a picture that is broken behind it.
         pixels = source.read(index, _PREVIEW)
-        return Look(index, source.size(index), _colors(pixels), to_thumbnail(pixels))
+        return DecodedPicture(index, source.size(index), _colors(pixels), to_thumbnail(pixels))
     except UnreadableImage as error:
         return error
 

@@ -106,3 +106,22 @@ def test_a_schedule_written_out_reads_back_as_itself(schedule) -> None:
 def test_what_is_no_schedule_gets_a_sentence(text, fragment) -> None:
     with pytest.raises(MaskwrightError, match=fragment):
         parse_schedule(text)
+
+
+def test_a_draw_by_picture_takes_few_values_with_both_ends_and_the_middle() -> None:
+    schedule = parse_schedule("uniform(0.6, 0.9, per=picture)")
+    assert schedule == Uniform(0.6, 0.9, "picture", 7)
+    assert schedule.at(0.0) == pytest.approx(0.75)
+    assert (schedule.at(0.0, 0.0), schedule.at(0.0, 1.0)) == (0.6, 0.9)
+    assert len({schedule.at(0.0, draw / 100) for draw in range(100)}) == 7
+    assert parse_schedule(str(schedule)) == schedule
+    coarse = parse_schedule("uniform(0.5, 0.9, levels=3)")
+    assert coarse == Uniform(0.5, 0.9, "step", 3)
+    assert parse_schedule(str(coarse)) == coarse
+
+
+def test_mistakes_in_a_draw_are_sentences() -> None:
+    with pytest.raises(MaskwrightError, match="one of step, picture"):
+        parse_schedule("uniform(0.6, 0.9, per=epoch)")
+    with pytest.raises(MaskwrightError, match="at least 2"):
+        parse_schedule("uniform(0.6, 0.9, levels=1)")

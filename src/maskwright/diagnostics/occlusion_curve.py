@@ -9,14 +9,14 @@ import numpy as np
 from torch import Tensor
 
 from maskwright.diagnostics.findings import number_to_json
-from maskwright.evaluation.metrics import Interval, bootstrap, bootstrap_interval
+from maskwright.evaluation.division import divide_or_nan
+from maskwright.evaluation.metrics import NO_INTERVAL, Interval, bootstrap, bootstrap_interval
 
 # The area of a curve that begins at chance.
-_NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
-class FadingCurve:
+class OcclusionCurve:
     """Accuracy and drift at each share taken away.
 
     ratios: shares taken away, 0 first.
@@ -44,9 +44,9 @@ class FadingCurve:
         }
 
 
-def judge_fading(
+def judge_occlusion(
     correct: Tensor, drifts: Tensor, ratios: tuple[float, ...], chance: float, seed: int = 0
-) -> FadingCurve:
+) -> OcclusionCurve:
     """Judge right answers and drifts (S, n) at S rising shares, the first 0."""
     # float64, in which a bootstrap over pictures adds up
     answers = correct.double().numpy()
@@ -58,18 +58,17 @@ def judge_fading(
     mean_drift = bootstrap_interval(heights, seed)
     if accuracies[0].value <= chance:
         note = "Clean accuracy is not above chance, so an area has no meaning."
-        return FadingCurve(ratios, accuracies, steps, _NOTHING, mean_drift, (note,))
+        return OcclusionCurve(ratios, accuracies, steps, NO_INTERVAL, mean_drift, (note,))
 
     def area(counts: np.ndarray) -> np.ndarray:
         # (R, n) counts of draws @ (n, S) answers -> (R, S) accuracies above chance
         above = counts @ answers.T / answers.shape[1] - chance
         clean = above[:, 0]
         # A draw whose clean accuracy is at chance has no area and is left out.
-        nothing = np.full(len(above), np.nan)
-        return np.divide(mean_height(above, ratios), clean, out=nothing, where=clean > 0)
+        return divide_or_nan(mean_height(above, ratios), clean)
 
     area_interval = bootstrap(area, answers.shape[1], seed)
-    return FadingCurve(ratios, accuracies, steps, area_interval, mean_drift)
+    return OcclusionCurve(ratios, accuracies, steps, area_interval, mean_drift)
 
 
 def mean_height(curves: np.ndarray, ratios: tuple[float, ...]) -> np.ndarray:

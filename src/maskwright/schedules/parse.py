@@ -1,120 +1,22 @@
-"""Numbers that change with training time: ratio, temperature, weights, shares.
-
-A schedule gives its value at a progress, the share of the training that is done, in [0, 1].
-"""
+"""From a number or a line of text to a schedule."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from maskwright.schedules.shapes import (
+    LEVELS,
+    Constant,
+    Cosine,
+    Linear,
+    Schedule,
+    Steps,
+    Uniform,
+)
+from maskwright.support.checks import check_count, check_one_of
 from maskwright.support.errors import MaskwrightError, unknown_name
-from maskwright.support.shorthand import Call, parse_value
-
-
-class Schedule(Protocol):
-    """A number at a progress in [0, 1]."""
-
-    def at(self, progress: float, draw: float = 0.5) -> float:
-        """The value; `draw` in [0, 1) is this step's random number, for random schedules alone."""
-        ...
-
-
-@dataclass(frozen=True)
-class Constant:
-    """The same value always."""
-
-    value: float
-
-    def at(self, progress: float, draw: float = 0.5) -> float:
-        return self.value
-
-    def __str__(self) -> str:
-        return f"{self.value:g}"
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A straight ramp from start to end, and the end from then on; both endpoints exact.
-
-    until: the progress at which the end is reached.
-    """
-
-    start: float
-    end: float
-    until: float = 1.0
-
-    def at(self, progress: float, draw: float = 0.5) -> float:
-        return _between(self.start, self.end, _share(progress, self.until))
-
-    def __str__(self) -> str:
-        ramp = f"{self.start:g}->{self.end:g}"
-        return ramp if self.until == 1 else f"linear({ramp}, until={self.until:g})"
-
-
-@dataclass(frozen=True)
-class Cosine:
-    """Half a cosine from start to end: slow, fast, slow; both endpoints exact."""
-
-    start: float
-    end: float
-    until: float = 1.0
-
-    def at(self, progress: float, draw: float = 0.5) -> float:
-        angle = math.pi * _share(progress, self.until)
-        return _between(self.start, self.end, 0.5 - 0.5 * math.cos(angle))
-
-    def __str__(self) -> str:
-        more = "" if self.until == 1 else f", until={self.until:g}"
-        return f"cosine({self.start:g}->{self.end:g}{more})"
-
-
-@dataclass(frozen=True)
-class Steps:
-    """One value after another.
-
-    values: in their order.
-    at_progress: when each value after the first begins.
-    """
-
-    values: tuple[float, ...]
-    at_progress: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        is_rising = list(self.at_progress) == sorted(self.at_progress)
-        if len(self.at_progress) != len(self.values) - 1 or not is_rising:
-            raise MaskwrightError(
-                f"steps() with {len(self.values)} values needs {len(self.values) - 1} rising change"
-                " points (at=[...])."
-            )
-
-    def at(self, progress: float, draw: float = 0.5) -> float:
-        passed = sum(progress >= point for point in self.at_progress)
-        return self.values[passed]
-
-    def __str__(self) -> str:
-        values = ", ".join(f"{value:g}" for value in self.values)
-        points = ", ".join(f"{point:g}" for point in self.at_progress)
-        return f"steps({values}, at=[{points}])"
-
-
-@dataclass(frozen=True)
-class Uniform:
-    """A fresh value from [low, high] at every step (R2MAE, Dong et al. 2025).
-
-    It is one value for the whole batch.
-    """
-
-    low: float
-    high: float
-
-    def at(self, progress: float, draw: float = 0.5) -> float:
-        return self.low + (self.high - self.low) * draw
-
-    def __str__(self) -> str:
-        return f"uniform({self.low:g}, {self.high:g})"
+from maskwright.support.shorthand import Call, parse_value, plain
 
 
 def parse_schedule(value: Any) -> Schedule:
@@ -194,10 +96,18 @@ def _build_steps(*values: float, at: list[float] | None = None) -> Schedule:
     return Steps(values=tuple(map(float, values)), at_progress=tuple(map(float, points)))
 
 
-def _build_uniform(low: float, high: float) -> Schedule:
+def _build_uniform(
+    low: float, high: float, per: Any = "step", levels: int | None = None
+) -> Schedule:
+    per = plain(per)
+    check_one_of("per", per, ("step", "picture"), owner="uniform()")
     if low > high:
         raise MaskwrightError(f"uniform(low, high) needs low <= high; got {low:g} and {high:g}.")
-    return Uniform(float(low), float(high))
+    if levels is None and per == "picture":
+        levels = LEVELS
+    if levels is not None:
+        check_count("levels", levels, least=2, owner="uniform()")
+    return Uniform(float(low), float(high), per, levels)
 
 
 # What builds each shape from the arguments of its call.
@@ -212,7 +122,7 @@ _FORMS = {
     "linear": "linear(0.5->0.75, until=0.4)",
     "cosine": "cosine(0.5->0.75)",
     "steps": "steps(0.5, 0.75, at=[0.4])",
-    "uniform": "uniform(0.6, 0.9)",
+    "uniform": "uniform(0.6, 0.9) or uniform(0.6, 0.9, per='picture')",
 }
 
 
@@ -237,14 +147,3 @@ def _checked_until(until: float) -> float:
     if not 0 < until <= 1:
         raise MaskwrightError(f"'until' is a share of the training in (0, 1]; got {until:g}.")
     return float(until)
-
-
-def _share(progress: float, until: float) -> float:
-    """How much of a ramp is done, in [0, 1]."""
-    return min(max(progress, 0.0) / until, 1.0)
-
-
-def _between(start: float, end: float, share: float) -> float:
-    """Interpolate so that both ends come out exactly."""
-    # start + (end - start) need not equal end in floating point
-    return end if share >= 1 else start + (end - start) * share

@@ -1,0 +1,1 @@
+"""Parts of a picture that are no patches: principal components and frequencies."""

@@ -1,0 +1,80 @@
+"""The parts of a training step: pictures that share a ratio go through the model together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from maskwright.schedules import Uniform
+from maskwright.support.seeding import sample_rng
+from maskwright.training.masker import MaskerSettings, ratio_at
+from maskwright.training.shown import Shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepPart:
+    """Pictures of a batch that share a ratio, so that as many patches are visible in each.
+
+    shown: what the policy sees.
+    ratio: the share that is masked.
+    share: of the batch's pictures.
+    """
+
+    shown: Shown
+    ratio: float
+    share: float = 1.0
+
+
+def parts_of(
+    settings: MaskerSettings, shown: Shown, *, epoch: int, step: int, progress: float
+) -> list[StepPart]:
+    """The whole batch at one ratio, or a part for each ratio where each picture draws its own.
+
+    Parts are exact and waste nothing: no token is padded and none is hidden by an attention mask. A
+    picture's ratio follows from seed, epoch and picture alone; all its masks in a step share it.
+    """
+    schedule = settings.ratio
+    if not is_by_picture(schedule):
+        return [StepPart(shown=shown, ratio=ratio_at(settings, step, progress))]
+    draws = sample_rng(settings.seed, epoch, shown.picture_ids, "ratio").uniform(1)[:, 0]
+    # Shapes follow from the draws, so this waits for the device.
+    ratios = [schedule.at(progress, draw) for draw in draws.tolist()]
+    parts = []
+    for ratio in sorted(set(ratios)):
+        rows = [row for row, drawn in enumerate(ratios) if drawn == ratio]
+        parts.append(StepPart(shown=_some(shown, rows), ratio=ratio, share=len(rows) / len(ratios)))
+    return parts
+
+
+def is_by_picture(schedule: object) -> bool:
+    """Whether each picture draws a value of its own."""
+    return isinstance(schedule, Uniform) and schedule.per == "picture"
+
+
+def mean_row(
+    rows: Sequence[dict[str, Tensor | float]], shares: Sequence[float]
+) -> dict[str, Tensor | float]:
+    """One row of numbers for the parts of a step: their mean over pictures."""
+    return {
+        name: sum(share * row[name] for share, row in zip(shares, rows, strict=True))
+        for name in rows[0]
+        # a policy may have had nothing to learn from some of the parts
+        if all(name in row for row in rows)
+    }
+
+
+def _some(shown: Shown, rows: Sequence[int]) -> Shown:
+    """What is shown of some pictures of the batch, in their order."""
+    index = torch.tensor(rows, device=shown.sample_ids.device)
+    return replace(
+        shown,
+        images=shown.images[index],
+        sample_ids=shown.sample_ids[index],
+        mask_ids=None if shown.mask_ids is None else shown.mask_ids[index],
+        priors={name: share[index] for name, share in shown.priors.items()},
+        views=shown.views[index],
+        keys=None if shown.keys is None else [shown.keys[row] for row in rows],
+    )
