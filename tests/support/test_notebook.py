@@ -57,6 +57,7 @@ def test_a_bar_that_does_not_reach_its_end_goes_when_the_work_ends() -> None:
     notebook = Notebook()
     reporter = NotebookReporter(notebook.display)
     reporter.progress("decode", 2, 2, "2 of 2")
+    reporter.finish()
     reporter.progress("measure", 4, 5, "raw pixels")
     reporter.finish()
     assert [place["text/plain"] for place in notebook.places] == ["decode 100%  2 of 2", ""]
