@@ -11,7 +11,7 @@ from site_pages.catalogs import SECTIONS, Section, list_formats, list_sources
 from site_pages.docstrings import Docstring, Option, read_docstring, read_options
 from site_pages.draw_pixels import draw_sources
 from site_pages.figures import DRAWN
-from site_pages.files import stamp_of, write_changed
+from site_pages.files import read_drawing, stamp_of, write_changed
 from site_pages.materials import Materials
 
 # An entry has its summary and two or three sentences of its docstring.
@@ -124,7 +124,8 @@ def _format_option(option: Option) -> str:
 def _format_sources(pictures: Path) -> str:
     folder = pictures / "sources"
     folder.mkdir(parents=True, exist_ok=True)
-    picture = folder / f"rendered-{stamp_of(['data/rendered', 'visual'])}.png"
+    stamp = stamp_of(["data/rendered", "visual"], read_drawing())
+    picture = folder / f"rendered-{stamp}.png"
     if not picture.exists():
         draw_sources(picture)
     for path in set(folder.iterdir()) - {picture}:
@@ -205,4 +206,6 @@ def _stamp(section: Section, name: str) -> str:
     # An entry may stand in a room of its own, or in a test.
     module = inspect.getmodule(section.catalog[name].load())
     assert module is not None
-    return stamp_of(section.rooms, inspect.getsource(module), section.shown_of(name))
+    return stamp_of(
+        section.rooms, inspect.getsource(module), section.shown_of(name), read_drawing()
+    )
