@@ -104,9 +104,14 @@ def _unwrapped(paragraph: str) -> list[str]:
     """Lines of a paragraph; one that is indented, or ends no label, goes on with the one before."""
     lines: list[str] = []
     for line in paragraph.splitlines():
-        starts = not lines or line.startswith(("Formula: ", "Source: ")) or FIELD.match(line)
-        if starts and not line.startswith(" "):
+        # A word with a colon in the middle of a sentence is no label.
+        in_prose = bool(lines) and not _is_label(lines[0])
+        if not lines or (_is_label(line) and not in_prose and not line.startswith(" ")):
             lines.append(line.strip())
         else:
             lines[-1] += f" {line.strip()}"
     return lines
+
+
+def _is_label(line: str) -> bool:
+    return line.startswith(("Formula: ", "Source: ")) or bool(FIELD.match(line))

@@ -105,8 +105,8 @@ def _format_entry(section: Section, name: str, read: Docstring, picture: Path) -
         f"({section.name}-{name})=\n## `{name}`",
         f"*{summary}*",
         " ".join(read.sentences()[:MOST_SENTENCES]),
-        # From docs/generated/gallery to the folder of pictures beside it.
-        f"![{alt}](pictures/{section.name}/{picture.name})",
+        # One that has a width becomes a link to itself at full size; site.css keeps it as it is.
+        f"![{alt}](pictures/{section.name}/{picture.name}){{width=100%}}",
         f"```text\n{read.formula}\n```",
         f"Source: {read.source}",
         f"```bash\n{section.command_of(name)}\n```",

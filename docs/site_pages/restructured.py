@@ -67,7 +67,8 @@ def _take_paragraph(parts: _Parts, paragraph: list[str], defaults: Mapping[str, 
     for at, line in enumerate(paragraph):
         # Inside a paragraph a sentence about errors stays where it is.
         error = ERROR.match(line) if at == 0 else None
-        started = FACT.match(line) or FIELD.match(line)
+        # A word with a colon in the middle of a sentence is no field.
+        started = None if prose else FACT.match(line) or FIELD.match(line)
         if error:
             # Two names lead to our error: the public one is meant, shown without its module.
             kind = error[1].replace("MaskwrightError", "~maskwright.MaskwrightError")
@@ -82,7 +83,9 @@ def _take_paragraph(parts: _Parts, paragraph: list[str], defaults: Mapping[str, 
             prose.append(_escape(line))
             inside = False
     if prose:
-        parts.prose.append(prose)
+        # A table of letters keeps its lines.
+        is_table = all(line.startswith("    ") for line in paragraph)
+        parts.prose.append(["::", "", *paragraph] if is_table else prose)
 
 
 def _format_field(started: re.Match[str], defaults: Mapping[str, str]) -> str:
