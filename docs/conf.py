@@ -105,7 +105,9 @@ def process_docstring(
     defaults = {}
     if is_long(what, owner):
         for parameter in inspect.signature(owner).parameters.values():
-            if parameter.default not in (inspect.Parameter.empty, None):
+            # What is made anew for each call has no text.
+            known = parameter.default not in (inspect.Parameter.empty, None)
+            if known and repr(parameter.default) != "<factory>":
                 defaults[parameter.name] = repr(parameter.default)
     lines[:] = to_rst(lines, defaults)
 

@@ -78,7 +78,14 @@ def _default_of(item: dataclasses.Field[object]) -> str:
     """The default as it would be written; empty where there is none or it says nothing."""
     if item.default in (dataclasses.MISSING, None, "", ()):
         return ""
-    return str(item.default)
+    return _to_plain(item.default)
+
+
+def _to_plain(value: object) -> str:
+    """A value as one would write it: 3.33333, and not 3.3333333333333335."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_to_plain, value))})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def read_docstring(owner: object) -> Docstring:

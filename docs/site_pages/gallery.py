@@ -106,7 +106,7 @@ def _format_entry(section: Section, name: str, read: Docstring, picture: Path) -
         f"*{summary}*",
         " ".join(read.sentences()[:MOST_SENTENCES]),
         # One that has a width becomes a link to itself at full size; site.css keeps it as it is.
-        f"![{alt}](pictures/{section.name}/{picture.name}){{width=100%}}",
+        f'![{alt}](pictures/{section.name}/{picture.name}){{width="100%"}}',
         f"```text\n{read.formula}\n```",
         f"Source: {read.source}",
         f"```bash\n{section.command_of(name)}\n```",

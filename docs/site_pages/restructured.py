@@ -93,6 +93,10 @@ def _format_field(started: re.Match[str], defaults: Mapping[str, str]) -> str:
     # Sphinx writes unknown fields as they are, with their name as a heading.
     if name in ("Formula", "Source"):
         return f":{name}: {meaning}"
+    # Of several names that share a line Sphinx would read the first as a type.
+    name, *others = name.split(", ")
+    if others:
+        meaning = f"with {', '.join(f'``{other}``' for other in others)}: {meaning}"
     default = defaults.get(name)
     known = default is None or "default" in started[2]
     return f":param {name}: {meaning}" if known else f":param {name}: (``{default}``) {meaning}"

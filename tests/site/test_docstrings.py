@@ -62,6 +62,11 @@ def test_prose_stays_and_fields_become_one_list(site_module: Any) -> None:
     ]
 
 
+def test_names_that_share_a_line_share_a_parameter(site_module: Any) -> None:
+    lines = site_module("restructured").to_rst(["rows, cols: of patches."])
+    assert lines[0] == ":param rows: with ``cols``: of patches."
+
+
 def test_a_default_is_not_said_twice(site_module: Any) -> None:
     lines = site_module("restructured").to_rst(["n: how many (default: all)."], {"n": "4"})
     assert lines[0] == ":param n: how many (default: all)."

@@ -81,7 +81,7 @@ def test_a_planted_entry_appears_with_its_parts(pages: Any) -> None:
     assert "score[i] = height of the plant at i" in entry
     assert "Source: Linnaeus 1753." in entry
     assert 'maskwright pretrain PHOTOS --policy "planted(water=2)"' in entry
-    assert "- `water` (default 1.0): how much, in liters." in entry
+    assert "- `water` (default 1): how much, in liters." in entry
 
 
 @pytest.mark.parametrize(
