@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -100,7 +101,8 @@ def format_section(
 def _format_entry(section: Section, name: str, read: Docstring, picture: Path) -> list[str]:
     summary = section.catalog[name].summary
     kind = section.title.partition(":")[0]
-    alt = f"{kind}: `{section.shown_of(name)}`, {summary}"
+    # Signs of Markdown stand for themselves; code between backticks would be left out.
+    alt = re.sub(r"([*_\[\]`<])", r"\\\1", f"{kind}: {section.shown_of(name)}, {summary}")
     parts = [
         f"({section.name}-{name})=\n## `{name}`",
         f"*{summary}*",
