@@ -59,6 +59,7 @@ SMALLER = {
 counts.
 """
 ONLY_PARSED = {
+    "--minutes 3": "trains for three minutes; tests/workflows/test_pretrain.py trains shorter",
     "demo": "trains for a minute and a half on pictures of a package",
     "compare ": "trains several arms; tests/studies/test_study.py runs this command",
     "study improvements": "trains several arms on STL-10; tests/studies/test_study.py runs it",

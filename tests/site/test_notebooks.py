@@ -32,7 +32,9 @@ def test_the_notebooks_run(monkeypatch: pytest.MonkeyPatch) -> None:
         cells.append(nbformat.v4.new_code_cell("%reset -f"))
         cells += nbformat.read(path, as_version=4).cells
     together = nbformat.v4.new_notebook(cells=cells)
-    NotebookClient(together, timeout=240, kernel_name="python3").execute()
+    # A busy machine takes its time to start a kernel.
+    client = NotebookClient(together, timeout=240, startup_timeout=240, kernel_name="python3")
+    client.execute()
     for path in NOTEBOOKS:
         mine = [cell for cell in together.cells if cell.id.startswith(f"{path.stem}-")]
         shown = [output for cell in mine for output in cell.get("outputs", ())]

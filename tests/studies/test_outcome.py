@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from html import escape
+from pathlib import Path
 
 from maskwright.studies.findings_text import format_findings
 from maskwright.studies.outcome import StudyOutcome
@@ -33,3 +34,11 @@ def test_before_the_first_trial_has_ended_it_says_so() -> None:
     outcome = outcome_of(synthetic_study(trials=[]))
     assert str(outcome) == "No trial has finished yet, so there is nothing to compare."
     assert "<svg" not in outcome._repr_html_()
+
+
+def test_it_equals_the_record_that_is_read_back(tmp_path: Path) -> None:
+    outcome = outcome_of(synthetic_study())
+    outcome.save(tmp_path / "study.json")
+    assert StudyRecord.load(tmp_path / "study.json") == outcome
+    assert outcome == StudyRecord.load(tmp_path / "study.json")
+    assert outcome != outcome_of(synthetic_study(seeds=4))

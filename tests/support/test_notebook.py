@@ -53,6 +53,18 @@ def test_each_kind_of_work_has_one_line_that_changes() -> None:
     assert "\r" not in notebook.places[1]["text/html"]
 
 
+def test_a_bar_that_does_not_reach_its_end_goes_when_the_work_ends() -> None:
+    notebook = Notebook()
+    reporter = NotebookReporter(notebook.display)
+    reporter.progress("decode", 2, 2, "2 of 2")
+    reporter.finish()
+    reporter.progress("measure", 4, 5, "raw pixels")
+    reporter.finish()
+    assert [place["text/plain"] for place in notebook.places] == ["decode 100%  2 of 2", ""]
+    reporter.progress("measure", 1, 5, "random weights")
+    assert notebook.places[1]["text/plain"] == "measure  20%  random weights"
+
+
 def test_what_is_said_is_text_and_never_markup() -> None:
     notebook = Notebook()
     reporter = NotebookReporter(notebook.display)

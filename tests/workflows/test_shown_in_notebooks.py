@@ -137,6 +137,13 @@ def test_a_checkup_shows_its_sentences_and_the_neighbors(
     assert not any(checkup.findings[0].text in text for text in shown)
 
 
+def test_an_encoder_of_the_zoo_shows_its_card(small_run: maskwright.Run) -> None:
+    html = maskwright.load("zoo:dead-leaves-32")._repr_html_()
+    assert "Not good for: features for use as they are" in html
+    assert "dead-leaves:n=20000" in html
+    assert "Not good for" not in maskwright.load(small_run.path)._repr_html_()
+
+
 def test_runs_show_their_table(small_run: maskwright.Run) -> None:
     html = maskwright.list_runs(small_run.path.parent)._repr_html_()
     assert "policy" in html

@@ -13,9 +13,16 @@ from maskwright.studies.report.words import answer_lines
 from maskwright.support.notebook import drawing_html, lines_html
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StudyOutcome(StudyRecord):
     """The record of a study with what may be concluded from it."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both hold the same: a record that is read from study.json equals this one."""
+        return isinstance(other, StudyRecord) and self.to_dict() == other.to_dict()
+
+    # As every record: it holds mappings.
+    __hash__ = None  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

@@ -28,6 +28,8 @@ class StudyProgress:
         self._ended = len(ended)
         self._each = _mean_seconds(ended)
         self._running = sum(record.state == "running" for record in records)
+        # How far the training of this trial is.
+        self._share = 0.0
 
     def say(self, text: str) -> None:
         log.info(text)
@@ -37,11 +39,12 @@ class StudyProgress:
 
     def progress(self, label: str, done: float, total: float, detail: str) -> None:
         """Progress of one step of the trial; only its training moves the bar."""
-        # Decoding and measuring have bars of their own, which start at zero again.
-        share = done / max(total, 1e-9) if label == "pretrain" else 0.0
+        # Decoding and measuring start at zero again, and leave the bar where the training was.
+        if label == "pretrain":
+            self._share = done / max(total, 1e-9)
         self._reporter.progress(
             "study",
-            self._ended + share,
+            self._ended + self._share,
             self._total,
             f"{self._counts()}; {self._what}: {detail or label}",
         )
@@ -78,19 +81,22 @@ class StudyProgress:
 
 
 class QuietStream:
-    """A reporter that lets warnings and progress through and keeps the rest to the log.
+    """A reporter that lets progress and each warning through once and keeps the rest to the log.
 
-    Parts of a study would repeat themselves otherwise.
+    Parts of a study would repeat themselves otherwise: arms of the same data warn of the same.
     """
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
+        self._warned: set[str] = set()
 
     def say(self, text: str) -> None:
         log.info(text)
 
     def warn(self, text: str) -> None:
-        self._reporter.warn(text)
+        if text not in self._warned:
+            self._warned.add(text)
+            self._reporter.warn(text)
 
     def progress(self, label: str, done: float, total: float, detail: str) -> None:
         self._reporter.progress(label, done, total, detail)

@@ -37,6 +37,7 @@ class NotebookReporter:
         self._paragraph: Any = None
         # A bar for each kind of work, such as decoding and training.
         self._bars: dict[str, Any] = {}
+        self._unfinished: set[str] = set()
         self._figure: Any = None
         self._shown = float("-inf")
 
@@ -57,6 +58,9 @@ class NotebookReporter:
         share = done / max(total, 1e-9)
         text = f"{label} {share:4.0%}  {detail}"
         bar = f'<progress value="{share:.4f}" max="1"></progress>'
+        self._unfinished |= {label}
+        if done >= total:
+            self._unfinished -= {label}
         shown = _bundle(f"<div>{bar} {escape(text)}</div>", text)
         self._bars[label] = self._place(self._bars.get(label), shown)
 
@@ -66,7 +70,11 @@ class NotebookReporter:
         self._figure = self._place(self._figure, _bundle(html, "curves of the training"))
 
     def finish(self) -> None:
-        # What comes next is shown at once. A study ends many trainings, and its bar goes on.
+        # A bar that says 80% would stay so for good; a study's comes back with its next training.
+        for label in self._unfinished:
+            self._bars[label].update(_bundle("", ""), raw=True)
+        self._unfinished = set()
+        # What comes next is shown at once.
         self._shown = float("-inf")
 
     def _add(self, html: str, text: str) -> None:

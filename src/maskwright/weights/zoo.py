@@ -13,6 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.yaml_text import read_yaml
 
@@ -33,6 +35,12 @@ class Card:
     name: str
     facts: dict[str, Any]
     text: str
+
+    def __str__(self) -> str:
+        """The facts, one a line, and the text."""
+        shown = {name: fact for name, fact in self.facts.items() if name not in ("sha256", "kind")}
+        facts = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100).strip()
+        return f"{facts}\n\n{self.text}"
 
     @property
     def is_encoder(self) -> bool:

@@ -17,7 +17,11 @@ from maskwright.models.config import ModelConfig
 from maskwright.patches.grid import Grid
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.notebook import lines_html
 from maskwright.weights.checkpoint import LoadedEncoder
+from maskwright.weights.hints import split_hints
+from maskwright.weights.zoo import PREFIX as ZOO
+from maskwright.weights.zoo import Card, read_card
 from maskwright.workflows.loading.pictures import reading_for
 from maskwright.workflows.loading.views import batches_of
 from maskwright.workflows.runs.locate import load_any_encoder
@@ -48,9 +52,13 @@ class PictureEncoder:
     The same picture gives the same numbers in any batch, up to rounding.
     """
 
-    def __init__(self, loaded: LoadedEncoder, device: torch.device) -> None:
+    def __init__(
+        self, loaded: LoadedEncoder, device: torch.device, card: Card | None = None
+    ) -> None:
+        """card: what is known of a model of the zoo."""
         self.loaded = loaded
         self.device = device
+        self.card = card
         self._model = loaded.model.to(device)
 
     @property
@@ -63,6 +71,11 @@ class PictureEncoder:
             f"PictureEncoder({self.config.width}x{self.config.depth}, {height}x{width} pixels,"
             f" {self._model.grid})"
         )
+
+    def _repr_html_(self) -> str:
+        """The shape and the card, for notebooks."""
+        about = [] if self.card is None else ["", *str(self.card).splitlines()]
+        return lines_html([repr(self), *about], wrap=True)
 
     def encode(self, images: Any) -> Tokens:
         """Tokens of pictures, float32 on the CPU.
@@ -167,4 +180,6 @@ def load(place: str | Path, *, device: str = "auto") -> PictureEncoder:
         `timm:NAME`; `PLACE@image_size=96,channels=1,heads=3` adapts it or says what its file does
         not.
     """
-    return PictureEncoder(load_any_encoder(place), pick_device(device))
+    name, _ = split_hints(place)
+    card = read_card(name) if name.startswith(ZOO) else None
+    return PictureEncoder(load_any_encoder(place), pick_device(device), card)

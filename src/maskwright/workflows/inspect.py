@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.facts import FileFacts, inspect_file
@@ -14,7 +12,7 @@ from maskwright.weights.opening import file_of, load_encoder
 from maskwright.weights.pixel_scales import format_scale
 from maskwright.weights.timm_names import PREFIX as TIMM
 from maskwright.weights.zoo import PREFIX as ZOO
-from maskwright.weights.zoo import Card, read_card, zoo_file
+from maskwright.weights.zoo import read_card, zoo_file
 from maskwright.workflows.finetuning.report import format_answers
 from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.runs.compute_cost import format_count
@@ -93,14 +91,7 @@ def describe_zoo(name: str, hints: Hints) -> str:
     card = read_card(name)
     file = zoo_file(name)
     lines = [describe_file(file, hints)] if card.is_encoder else [f"{file}: a learned masker"]
-    return "\n".join([*lines, "", format_card(card)])
-
-
-def format_card(card: Card) -> str:
-    """The facts of a card, one a line, and its text."""
-    shown = {name: value for name, value in card.facts.items() if name not in ("sha256", "kind")}
-    facts = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100).strip()
-    return f"{facts}\n\n{card.text}"
+    return "\n".join([*lines, "", str(card)])
 
 
 def describe_encoder(config: ModelConfig) -> str:
