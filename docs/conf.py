@@ -53,7 +53,7 @@ smartquotes = False
 # Everything comes from this machine: the site works without a network.
 html_theme_options = {"source_repository": ""}
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 suppress_warnings: list[str] = []
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -105,7 +105,9 @@ def process_docstring(
     defaults = {}
     if is_long(what, owner):
         for parameter in inspect.signature(owner).parameters.values():
-            if parameter.default not in (inspect.Parameter.empty, None):
+            # What is made anew for each call has no text.
+            known = parameter.default not in (inspect.Parameter.empty, None)
+            if known and repr(parameter.default) != "<factory>":
                 defaults[parameter.name] = repr(parameter.default)
     lines[:] = to_rst(lines, defaults)
 
@@ -117,14 +119,25 @@ def process_signature(
     if not is_long(what, owner):
         return None
     named = inspect.signature(owner).parameters.values()
-    first = [each.name for each in named if each.kind is each.POSITIONAL_OR_KEYWORD]
+    first = [
+        each.name
+        for each in named
+        if each.kind is each.POSITIONAL_OR_KEYWORD
+        and (each.default is each.empty or what != "class")
+    ]
     # Behind the options and the whole signature comes what it returns.
-    return f"({', '.join(first)}, *, ...)", rest[-1]
+    return f"({', '.join([*first, '*', '...'])})", rest[-1]
 
 
 def is_long(what: str, owner: Any) -> bool:
-    """Whether a function has more parameters than a signature can show."""
-    return what == "function" and len(inspect.signature(owner).parameters) > LONGEST_SIGNATURE
+    """Whether something has more parameters than a signature can show, or such as have no text."""
+    if what not in ("function", "class"):
+        return False
+    try:
+        signature = inspect.signature(owner)
+    except (TypeError, ValueError):
+        return False
+    return len(signature.parameters) > LONGEST_SIGNATURE or "<factory>" in str(signature)
 
 
 def draw_dashes(app: Any, doctree: nodes.document) -> None:

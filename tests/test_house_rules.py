@@ -4,6 +4,8 @@ it.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,9 @@ def test_every_file_keeps_the_rule(rule) -> None:
     assert not broken, "\n".join(broken)
 
 
+PER_ROOM = [rules.dense_rooms, rules.silent_rooms]
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     assert not list(rules.import_circles(TREE))
 
@@ -40,6 +45,12 @@ def test_lines_have_room_and_reasons_have_comments() -> None:
     density = rules.measure_density(list(TREE.values()))
     assert density.nodes_per_line <= rules.MOST_NODES_PER_LINE
     assert density.comments_per_100 >= rules.FEWEST_COMMENTS_PER_100
+
+
+@pytest.mark.parametrize("rule", PER_ROOM, ids=lambda rule: rule.__name__)
+def test_every_room_keeps_the_rule(rule) -> None:
+    broken = list(rule(TREE))
+    assert not broken, "\n".join(broken)
 
 
 SENTENCE = '"""A sentence."""\n'
@@ -75,6 +86,34 @@ def test_an_innocent_file_is_left_alone(rule) -> None:
 
 def test_a_drawer_is_found_by_its_file_name() -> None:
     assert len(list(rules.banned_names("maskwright.utils", SENTENCE))) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "offender"),
+    [
+        (rules.dense_rooms, "# a reason\nx = [[f(a + b * c) for a in g(b)] for b in h(c)]\n"),
+        (rules.silent_rooms, "x = 1\n"),
+    ],
+)
+def test_a_planted_room_is_found_among_the_others(rule, offender: str) -> None:
+    planted = {**TREE, "maskwright.planted": offender}
+    assert [line.split(":")[0] for line in rule(planted)] == ["planted"]
+
+
+def test_ruff_finds_a_function_of_many_ways_and_one_of_many_parameters() -> None:
+    ways = "".join(f"    if a == {number}:\n        return\n" for number in range(11))
+    text = SENTENCE + f"def winding(a):\n{ways}\n\ndef wide(a, b, c, d, e, f, g):\n    pass\n"
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format=concise"]
+    name = str(SRC / "planted.py")
+    found = subprocess.run(
+        [*command, "--stdin-filename", name, "-"],
+        input=text,
+        cwd=SRC.parent.parent,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "C901" in found
+    assert "PLR0913" in found
 
 
 def test_a_planted_circle_is_found_even_inside_a_function() -> None:

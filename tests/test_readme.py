@@ -59,6 +59,7 @@ SMALLER = {
 counts.
 """
 ONLY_PARSED = {
+    "--minutes 3": "trains for three minutes; tests/workflows/test_pretrain.py trains shorter",
     "demo": "trains for a minute and a half on pictures of a package",
     "compare ": "trains several arms; tests/studies/test_study.py runs this command",
     "study improvements": "trains several arms on STL-10; tests/studies/test_study.py runs it",
@@ -81,6 +82,7 @@ ONLY_PARSED = {
     "TINY-IMAGENET": "as above",
     "anime@small": "as above",
     "--devices": "starts two processes; tests/workflows/test_two_processes.py does",
+    "--compile": "compiles for half a minute; tests/workflows/test_compiled_runs.py does without",
     "--track": "starts two trackers; tests/training/test_trackers.py reads them back",
     "doctor RUN": "its exit code is the verdict; tests/workflows/test_doctor.py runs this command",
     "doctor runs/": "as above",

@@ -107,7 +107,7 @@ def start(run: Path, place: Path, steps: int) -> subprocess.Popen[str]:
         words += [str(place / "pictures.npy"), "--overwrite", "--steps", str(steps)]
         words += [word for pair in SETTINGS.items() for word in pair]
     return subprocess.Popen(
-        [*words, "--out", str(run)],
+        [*words, "--no-checkup", "--out", str(run)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -82,7 +82,7 @@ arms:
   block: {policy: block(size=2)}
 seeds: 1
 budget: {steps: 4}
-evaluate: {probes: none, masks: [random 0.75], pictures: 8, cross: false}
+evaluate: {probes: [], masks: [random 0.75], pictures: 8, cross: false}
 PLAN
 maskwright study plan.yaml --out study --workers 1 --launcher "slurm(timeout_min=10)" >study.log 2>&1
 check "maskwright study --launcher slurm: exit code 0" [ $? = 0 ]

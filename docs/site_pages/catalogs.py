@@ -141,7 +141,11 @@ SECTIONS: tuple[Section, ...] = (
         " stand beside it otherwise, are left out here to save time. So few pictures say nothing"
         " of the model.",
         ("diagnostics", "evaluation", "visual"),
-        pictured={"restyled": "restyled(most=8, steps=10)"},
+        # Four orders side by side could not be read on a page.
+        pictured={
+            "occlusion": "occlusion(orders=[random, block])",
+            "restyled": "restyled(most=8, steps=10)",
+        },
         flags={
             "cue-conflict": "--stimuli CONFLICTS",
             "texture": "--textures TEXTURES",

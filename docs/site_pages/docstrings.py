@@ -78,7 +78,14 @@ def _default_of(item: dataclasses.Field[object]) -> str:
     """The default as it would be written; empty where there is none or it says nothing."""
     if item.default in (dataclasses.MISSING, None, "", ()):
         return ""
-    return str(item.default)
+    return _to_plain(item.default)
+
+
+def _to_plain(value: object) -> str:
+    """A value as one would write it: 3.33333, and not 3.3333333333333335."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_to_plain, value))})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def read_docstring(owner: object) -> Docstring:
@@ -104,9 +111,14 @@ def _unwrapped(paragraph: str) -> list[str]:
     """Lines of a paragraph; one that is indented, or ends no label, goes on with the one before."""
     lines: list[str] = []
     for line in paragraph.splitlines():
-        starts = not lines or line.startswith(("Formula: ", "Source: ")) or FIELD.match(line)
-        if starts and not line.startswith(" "):
+        # A word with a colon in the middle of a sentence is no label.
+        in_prose = bool(lines) and not _is_label(lines[0])
+        if not lines or (_is_label(line) and not in_prose and not line.startswith(" ")):
             lines.append(line.strip())
         else:
             lines[-1] += f" {line.strip()}"
     return lines
+
+
+def _is_label(line: str) -> bool:
+    return line.startswith(("Formula: ", "Source: ")) or bool(FIELD.match(line))

@@ -42,9 +42,9 @@ def draw_probe(materials: Materials, line: str, out: Path) -> None:
     )
     # A probe's own figure says more than bars; one of a baseline is not asked for.
     drawn = [path for path in folder.glob("*.png") if "confusion" not in path.name]
-    drawn = [path for path in drawn if "random-weights" not in path.name]
-    if drawn:
-        shutil.copy(min(drawn), out)
+    own = [path for path in drawn if "this" in path.name or "by_depth" in path.name]
+    if own:
+        shutil.copy(own[0], out)
     else:
         out.write_bytes(to_png_bytes(_draw_bars(results, line)))
 

@@ -10,7 +10,13 @@ from pathlib import Path
 import maskwright
 
 PACKAGE = Path(maskwright.__file__).parent
-PAGES = Path(__file__).parent
+# What draws the pictures of the gallery.
+DRAWING = ("materials.py", "draw_pixels.py", "draw_measurements.py")
+
+
+def read_drawing() -> str:
+    """The code that draws the pictures of the gallery."""
+    return "".join(Path(__file__).with_name(name).read_text("utf-8") for name in DRAWING)
 
 
 def write_changed(path: Path, text: str) -> None:
@@ -21,16 +27,14 @@ def write_changed(path: Path, text: str) -> None:
 
 
 def stamp_of(rooms: Iterable[str], *more: str) -> str:
-    """Changes when the code of these rooms, what draws the site, or one of the texts changes.
+    """Changes when the code of these rooms of the package, or one of the texts, changes.
 
-    rooms: of the package, `.` for all.
+    rooms: `.` for all.
     """
     digest = hashlib.sha256()
-    sources = [*PAGES.glob("*.py")]
     for room in rooms:
-        sources += (PACKAGE / room).rglob("*.py")
-    for path in sorted(sources):
-        digest.update(path.read_bytes())
+        for path in sorted((PACKAGE / room).rglob("*.py")):
+            digest.update(path.read_bytes())
     for text in more:
         digest.update(text.encode())
     return digest.hexdigest()[:10]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,7 @@ from site_pages.catalogs import SECTIONS, Section, list_formats, list_sources
 from site_pages.docstrings import Docstring, Option, read_docstring, read_options
 from site_pages.draw_pixels import draw_sources
 from site_pages.figures import DRAWN
-from site_pages.files import stamp_of, write_changed
+from site_pages.files import read_drawing, stamp_of, write_changed
 from site_pages.materials import Materials
 
 # An entry has its summary and two or three sentences of its docstring.
@@ -100,13 +101,14 @@ def format_section(
 def _format_entry(section: Section, name: str, read: Docstring, picture: Path) -> list[str]:
     summary = section.catalog[name].summary
     kind = section.title.partition(":")[0]
-    alt = f"{kind}: `{section.shown_of(name)}`, {summary}"
+    # Signs of Markdown stand for themselves; code between backticks would be left out.
+    alt = re.sub(r"([*_\[\]`<])", r"\\\1", f"{kind}: {section.shown_of(name)}, {summary}")
     parts = [
         f"({section.name}-{name})=\n## `{name}`",
         f"*{summary}*",
         " ".join(read.sentences()[:MOST_SENTENCES]),
-        # From docs/generated/gallery to the folder of pictures beside it.
-        f"![{alt}](pictures/{section.name}/{picture.name})",
+        # One that has a width becomes a link to itself at full size; site.css keeps it as it is.
+        f'![{alt}](pictures/{section.name}/{picture.name}){{width="100%"}}',
         f"```text\n{read.formula}\n```",
         f"Source: {read.source}",
         f"```bash\n{section.command_of(name)}\n```",
@@ -124,7 +126,8 @@ def _format_option(option: Option) -> str:
 def _format_sources(pictures: Path) -> str:
     folder = pictures / "sources"
     folder.mkdir(parents=True, exist_ok=True)
-    picture = folder / f"rendered-{stamp_of(['data/rendered', 'visual'])}.png"
+    stamp = stamp_of(["data/rendered", "visual"], read_drawing())
+    picture = folder / f"rendered-{stamp}.png"
     if not picture.exists():
         draw_sources(picture)
     for path in set(folder.iterdir()) - {picture}:
@@ -205,4 +208,6 @@ def _stamp(section: Section, name: str) -> str:
     # An entry may stand in a room of its own, or in a test.
     module = inspect.getmodule(section.catalog[name].load())
     assert module is not None
-    return stamp_of(section.rooms, inspect.getsource(module), section.shown_of(name))
+    return stamp_of(
+        section.rooms, inspect.getsource(module), section.shown_of(name), read_drawing()
+    )

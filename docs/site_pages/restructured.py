@@ -67,7 +67,8 @@ def _take_paragraph(parts: _Parts, paragraph: list[str], defaults: Mapping[str, 
     for at, line in enumerate(paragraph):
         # Inside a paragraph a sentence about errors stays where it is.
         error = ERROR.match(line) if at == 0 else None
-        started = FACT.match(line) or FIELD.match(line)
+        # A word with a colon in the middle of a sentence is no field.
+        started = None if prose else FACT.match(line) or FIELD.match(line)
         if error:
             # Two names lead to our error: the public one is meant, shown without its module.
             kind = error[1].replace("MaskwrightError", "~maskwright.MaskwrightError")
@@ -82,7 +83,9 @@ def _take_paragraph(parts: _Parts, paragraph: list[str], defaults: Mapping[str, 
             prose.append(_escape(line))
             inside = False
     if prose:
-        parts.prose.append(prose)
+        # A table of letters keeps its lines.
+        is_table = all(line.startswith("    ") for line in paragraph)
+        parts.prose.append(["::", "", *paragraph] if is_table else prose)
 
 
 def _format_field(started: re.Match[str], defaults: Mapping[str, str]) -> str:
@@ -90,6 +93,10 @@ def _format_field(started: re.Match[str], defaults: Mapping[str, str]) -> str:
     # Sphinx writes unknown fields as they are, with their name as a heading.
     if name in ("Formula", "Source"):
         return f":{name}: {meaning}"
+    # Of several names that share a line Sphinx would read the first as a type.
+    name, *others = name.split(", ")
+    if others:
+        meaning = f"with {', '.join(f'``{other}``' for other in others)}: {meaning}"
     default = defaults.get(name)
     known = default is None or "default" in started[2]
     return f":param {name}: {meaning}" if known else f":param {name}: (``{default}``) {meaning}"

@@ -62,6 +62,11 @@ def test_prose_stays_and_fields_become_one_list(site_module: Any) -> None:
     ]
 
 
+def test_names_that_share_a_line_share_a_parameter(site_module: Any) -> None:
+    lines = site_module("restructured").to_rst(["rows, cols: of patches."])
+    assert lines[0] == ":param rows: with ``cols``: of patches."
+
+
 def test_a_default_is_not_said_twice(site_module: Any) -> None:
     lines = site_module("restructured").to_rst(["n: how many (default: all)."], {"n": "4"})
     assert lines[0] == ":param n: how many (default: all)."
@@ -76,3 +81,14 @@ def test_options_come_from_bases_and_the_nearest_description_counts(site_module:
 def test_fields_that_share_a_line_stay_together(site_module: Any) -> None:
     (both,) = site_module("docstrings").read_options(Outer)
     assert (both.names, both.default) == (("low", "high"), "0, 1")
+
+
+def test_a_colon_in_a_sentence_begins_no_field_and_a_table_keeps_its_lines(
+    site_module: Any,
+) -> None:
+    text = "It takes a number or\nschedule: both are the same."
+    assert site_module("restructured").to_rst(text.splitlines()) == [*text.splitlines(), ""]
+    read = site_module("docstrings").read_docstring(type("Named", (), {"__doc__": text}))
+    assert not read.fields
+    table = ["    B  pictures", "    N  patches"]
+    assert site_module("restructured").to_rst(table) == ["::", "", *table, ""]

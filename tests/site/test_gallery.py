@@ -73,15 +73,16 @@ def test_a_planted_entry_appears_with_its_parts(pages: Any) -> None:
     read = pages["gallery"].read_section(section)
     drawn = {name: Path(f"{name}.png") for name in section.catalog}
     page = pages["gallery"].format_section(section, read, drawn)
+    assert r"![Policies: 0.5\*random + 0.5\*block(size=2), one of" in page
     entry = page.split("## `planted`")[1]
     assert "*a planted policy*" in entry
     assert "It has a third one." in entry
     assert "Nobody sees this." not in entry
-    assert "![Policies: `planted(water=2)`, a planted policy](pictures/policies/planted" in entry
+    assert "![Policies: planted(water=2), a planted policy](pictures/policies/planted" in entry
     assert "score[i] = height of the plant at i" in entry
     assert "Source: Linnaeus 1753." in entry
     assert 'maskwright pretrain PHOTOS --policy "planted(water=2)"' in entry
-    assert "- `water` (default 1.0): how much, in liters." in entry
+    assert "- `water` (default 1): how much, in liters." in entry
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ from maskwright.cli.main import main
 from maskwright.studies.ablations import cross_ablations
 from maskwright.studies.plan import build_plan, read_plan
 from maskwright.studies.plan_changes import change_plan
+from maskwright.studies.scorers import scorer_settings
 from maskwright.studies.study import study
 from maskwright.support.errors import MaskwrightError
+from maskwright.workflows.settings.select_settings import build_select_settings
 from tests.studies.conftest import QUICK
 
 
@@ -34,6 +36,18 @@ def test_flags_win_over_the_plan() -> None:
     assert plan.measures.main_metric.name == "knn top1"
     # Workers read the plan from its file, so it must say the same there.
     assert build_plan(plan.written, "again").arms == plan.arms
+
+
+def test_scorers_are_shortened_by_a_flag_and_only_where_a_plan_trains_any() -> None:
+    plan = read_plan("learned-masker", None, assignments=["select.minutes=2", "data.limit=50"])
+    assert plan.select is not None
+    for arm in plan.arms:
+        form = build_select_settings(None, scorer_settings(plan.select, arm))[1]
+        assert form.minutes == 2
+    with pytest.raises(MaskwrightError, match="trains no scorer"):
+        read_plan("stl10-improvements", "somewhere", assignments=["select.minutes=2"])
+    with pytest.raises(MaskwrightError, match="Did you mean 'minutes'"):
+        read_plan("learned-masker", None, assignments=["select.minute=2"])
 
 
 @pytest.mark.parametrize(

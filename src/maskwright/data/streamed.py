@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from maskwright.data.sources.survey import nothing_readable
 from maskwright.data.store.packed import PackedStore, Skipped
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.name_column import NameColumn
 
 # What stands in for a picture that cannot be decoded: the middle of 0 to 255.
 _GRAY = 128
@@ -72,11 +74,10 @@ def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore
     listed. Raises MaskwrightError when nothing is readable.
     """
     sizes, skipped = _sizes(source)
-    if not len(sizes):
+    if not len(sizes[0]):
         first = UnreadableImage(skipped[0].key, skipped[0].reason)
         raise MaskwrightError(nothing_readable(source.name, len(source), first))
-    # (n, 3) -> three tensors of (n,)
-    ids, heights, widths = torch.as_tensor(np.ascontiguousarray(sizes.T)).unbind(0)
+    ids, heights, widths = (torch.from_numpy(column) for column in sizes)
     # The shorter side becomes `short_side`; smaller pictures are not enlarged.
     factor = (short_side / torch.minimum(heights, widths).double()).clamp(max=1)
     labels = None
@@ -94,7 +95,7 @@ def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore
         widths=_shrunk(widths, factor),
         labels=labels,
         classes=None if source.classes is None else tuple(source.classes),
-        keys=tuple(source.key(index) for index in ids.tolist()),
+        keys=_keys(source, ids),
         skipped=tuple(skipped),
         live=LivePictures(
             source=source, options=DecodeOptions(channels=channels, short_side=short_side)
@@ -102,11 +103,20 @@ def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore
     )
 
 
-def _sizes(source: Source) -> tuple[np.ndarray, list[Skipped]]:
-    """(n, 3) index, height and width of every picture whose header can be read."""
+def _keys(source: Source, ids: Tensor) -> Sequence[str]:
+    """The names of some pictures (n,); those of an index stay on disk."""
+    if isinstance(source, PictureFiles) and isinstance(source.keys, NameColumn):
+        is_whole = len(ids) == len(source)
+        return source.keys if is_whole else source.keys.chosen(ids.numpy())
+    return tuple(source.key(index) for index in ids.tolist())
+
+
+def _sizes(source: Source) -> tuple[list[np.ndarray], list[Skipped]]:
+    """Index, height and width, each (n,) int64, of every picture whose header can be read."""
     # Sources that have an index know the sizes; no header needs to be read.
     if isinstance(source, PictureFiles) and source.sizes is not None:
-        return np.column_stack([np.arange(len(source)), source.sizes]), []
+        heights, widths = (source.sizes[:, axis].astype(np.int64) for axis in (0, 1))
+        return [np.arange(len(source)), heights, widths], []
     # Reading headers waits for the disk most of the time, so threads are enough.
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
         results = list(pool.map(lambda index: _size(source, index), range(len(source))))
@@ -117,7 +127,8 @@ def _sizes(source: Source) -> tuple[np.ndarray, list[Skipped]]:
             skipped.append(result)
         else:
             rows.append((index, *result))
-    return np.array(rows, dtype=np.int64).reshape(-1, 3), skipped
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    return list(np.ascontiguousarray(columns)), skipped
 
 
 def _size(source: Source, index: int) -> tuple[int, int] | Skipped:

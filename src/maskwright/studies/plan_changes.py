@@ -13,7 +13,8 @@ from maskwright.support.files import write_text
 from maskwright.workflows.settings.recipes import flatten, merge_sections, parse_assignments
 
 MEASURING = "evaluate."
-"""Begins an assignment to the plan's section of that name."""
+SCORER = "select."
+"""Begin an assignment to the plan's section of that name."""
 NOTHING = "none"
 """Written for a budget, or for probes, that there shall not be."""
 
@@ -46,9 +47,13 @@ def _assign(values: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any
     for text in measuring:
         name, _, value = text.removeprefix(MEASURING).partition("=")
         values = {**values, "evaluate": {**(values.get("evaluate") or {}), name.strip(): value}}
-    sections = parse_assignments([text for text in assignments if text not in measuring])
+    scorers = [text for text in assignments if text.startswith(SCORER)]
+    if scorers:
+        values = {**values, "select": _set_scorer(values.get("select"), scorers)}
+    others = [text for text in assignments if text not in measuring and text not in scorers]
+    sections = parse_assignments(others)
     written = values.get("arms")
-    arms = [flatten(settings or {}) for settings in written.values()] if written else []
+    arms = [flatten(_of_training(arm or {})) for arm in written.values()] if written else []
     for name in flatten(sections):
         # What is not used must not pass in silence.
         if arms and all(name in arm for arm in arms):
@@ -60,6 +65,27 @@ def _assign(values: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any
     if not isinstance(base, Mapping):
         return values
     return {**values, "base": merge_sections(base, sections)}
+
+
+def _of_training(arm: Mapping[str, Any]) -> dict[str, Any]:
+    """What an arm says of its training, without what it says of its scorer."""
+    return {name: value for name, value in arm.items() if f"{name}." != SCORER}
+
+
+def _set_scorer(section: Any, assignments: Sequence[str]) -> dict[str, Any]:
+    """How the scorers of a plan are trained, with what is said instead.
+
+    Raises MaskwrightError for a plan that trains none.
+    """
+    if not isinstance(section, Mapping):
+        raise MaskwrightError(
+            f"This plan trains no scorer, so --set {assignments[0]} has no effect on it."
+        )
+    changed = dict(section)
+    for text in assignments:
+        name, _, value = text.removeprefix(SCORER).partition("=")
+        changed[name.strip()] = yaml.safe_load(value)
+    return changed
 
 
 def copy_plan(values: Mapping[str, Any], place: str, plan: str) -> Path:

@@ -81,19 +81,22 @@ class StudyProgress:
 
 
 class QuietStream:
-    """A reporter that lets warnings and progress through and keeps the rest to the log.
+    """A reporter that lets progress and each warning through once and keeps the rest to the log.
 
-    Parts of a study would repeat themselves otherwise.
+    Parts of a study would repeat themselves otherwise: arms of the same data warn of the same.
     """
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
+        self._warned: set[str] = set()
 
     def say(self, text: str) -> None:
         log.info(text)
 
     def warn(self, text: str) -> None:
-        self._reporter.warn(text)
+        if text not in self._warned:
+            self._warned.add(text)
+            self._reporter.warn(text)
 
     def progress(self, label: str, done: float, total: float, detail: str) -> None:
         self._reporter.progress(label, done, total, detail)

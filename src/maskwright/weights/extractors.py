@@ -93,11 +93,8 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
     except (OSError, RuntimeError, AssertionError, AttributeError, NotImplementedError) as error:
         reason = (str(error) or repr(error)).splitlines()[0]
         # Weights that could not be fetched may be there another day; all else is a mistake.
-        kind = (
-            NotAvailable
-            if weights == "imagenet" and isinstance(error, OSError)
-            else MaskwrightError
-        )
+        was_fetched = weights == "imagenet" and isinstance(error, OSError)
+        kind = NotAvailable if was_fetched else MaskwrightError
         raise kind(
             f"Could not build feature maps of timm's '{name}' with {weights} weights: {reason}. "
             "Without a connection give a file, perceptual(weights='FILE'), or weights='random'."

@@ -14,6 +14,7 @@ from maskwright.data.store.same_picture import (
 )
 from maskwright.data.store.splits import MOST_HELD_OUT, default_count, spread
 from maskwright.data.store.stratified import choose_held, hold_out_of_each_class
+from maskwright.support.name_column import write_names
 from maskwright.support.seeding import sample_rng
 
 
@@ -193,3 +194,10 @@ def test_a_million_pictures_in_a_thousand_classes_are_split_in_moments() -> None
     spent = time.process_time() - begun
     assert labels[held].bincount().tolist() == [1] * 1000
     assert spent < 10  # about 1.5 seconds; the old way took minutes
+
+
+@pytest.mark.parametrize("names", [["b.jpg", "a/é.png", "row 3"], ["x.jpg", "x.jpg#2", "y"]])
+def test_names_on_disk_fall_into_the_same_parts(tmp_path, names):
+    column = write_names(tmp_path, [names])
+    assert torch.equal(hash_names(column), hash_names(names))
+    assert torch.equal(hash_names(column.chosen(np.array([2, 0]))), hash_names(names)[[2, 0]])

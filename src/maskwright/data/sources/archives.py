@@ -24,7 +24,7 @@ from maskwright.data.sources.identity import cached_stamps, file_state, stamp_by
 from maskwright.data.sources.layouts import open_listing
 from maskwright.data.sources.picture_files import PictureFiles, Storage
 from maskwright.data.sources.source_kind import LocatedPath, SourceKind
-from maskwright.data.sources.whole_tar import describe_samples, whole_members
+from maskwright.data.sources.whole_tar import count_samples, whole_members
 from maskwright.support.errors import MaskwrightError
 
 ZIP_ENDINGS = (".zip",)
@@ -62,7 +62,7 @@ def open_archive(
     )
     source = open_listing(listing)
     # A .tar may be a WebDataset shard, whose samples may hold several pictures.
-    sample_notes = () if is_zip else describe_samples(source.keys)
+    sample_notes = () if is_zip else count_samples(source.keys).notes()
     return replace(source, notes=source.notes + sample_notes)
 
 

@@ -46,7 +46,7 @@ def identity_of(
     """
     numbers = None if labels is None else list(labels)
     names = None if classes is None else list(classes)
-    return hash_strings([FORMAT, *contents, repr(numbers), repr(names)])
+    return hash_strings(chain([FORMAT], contents, [repr(numbers), repr(names)]))
 
 
 def stamp_bytes(data: bytes) -> str:

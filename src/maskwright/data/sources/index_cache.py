@@ -24,7 +24,7 @@ def cached_index(path: Path, kind: str, version: str, read: Callable[[Path], Arr
     read: reads the file.
     """
     # A file of another size or date is another file.
-    identity = hash_strings([version, str(path.resolve()), _file_stamp(path)])
+    identity = hash_strings([version, str(path.resolve()), file_stamp(path)])
     cached = cache_folder() / kind / f"{slug(path.stem)}-{identity}.npz"
     if not cached.exists():
         arrays = read(path)
@@ -33,7 +33,8 @@ def cached_index(path: Path, kind: str, version: str, read: Callable[[Path], Arr
         return {name: loaded[name] for name in loaded.files}
 
 
-def _file_stamp(path: Path) -> str:
+def file_stamp(path: Path) -> str:
+    """Name, size and date of a file; raises MaskwrightError where it cannot be read."""
     try:
         facts = path.stat()
     except OSError as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -30,7 +31,7 @@ class Storage(Protocol):
         """Return the content of one file; raises OSError when it cannot."""
         ...
 
-    def stamps(self, keys: Sequence[str]) -> list[str]:
+    def stamps(self, keys: Sequence[str]) -> Iterable[str]:
         """A stamp of each file's content, as stamp_bytes gives it; empty if it cannot be read."""
         ...
 
@@ -85,10 +86,11 @@ class PictureFiles:
         """
         # Names belong to the pictures: labels and splits may come from them.
         stamps = self.storage.stamps(self.keys if self.files is None else self.files)
-        contents = [f"{key}\t{stamp}" for key, stamp in zip(self.keys, stamps, strict=True)]
+        # One after another: the texts of a hundred million pictures fit no memory.
+        contents = (f"{key}\t{stamp}" for key, stamp in zip(self.keys, stamps, strict=True))
         # The same file under another range gives other pixels.
         values = [str(self.values)] if self.is_deep else []
-        return identity_of([*contents, *values], self.labels, self.classes)
+        return identity_of(chain(contents, values), self.labels, self.classes)
 
     def key(self, index: int) -> str:
         return self.keys[index]

@@ -17,7 +17,7 @@ from maskwright.data.sources.whole_tar import sample_of, whole_members
 from maskwright.support.errors import MaskwrightError
 
 NO_LABEL = -1
-_INDEX_FORMAT = "2"  # of the arrays in a cached index
+INDEX_FORMAT = "2"  # of the arrays in a cached index
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,8 +88,14 @@ class _Content:
 
 def index_shard(path: Path) -> ShardIndex:
     """Read a shard's index from the cache, or read the shard once and write it there."""
-    arrays = cached_index(path, "shards", _INDEX_FORMAT, lambda place: _read_shard(place).arrays())
+    arrays = cached_index(path, "shards", INDEX_FORMAT, lambda place: _read_shard(place).arrays())
     return ShardIndex(path=path, **arrays)
+
+
+def has_index(path: Path) -> bool:
+    """See that a shard's index is in the cache; it is not kept in memory."""
+    index_shard(path)
+    return True
 
 
 def _read_shard(path: Path) -> _Content:

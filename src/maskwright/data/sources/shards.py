@@ -4,67 +4,61 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from maskwright.data.pixels.decode import quiet_pillow
 from maskwright.data.sources.file_names import slug
 from maskwright.data.sources.globs import format_braces, is_pattern, matching_files
+from maskwright.data.sources.index_cache import file_stamp
+from maskwright.data.sources.joined_index import FORMAT, JoinedIndex, join_indexes
 from maskwright.data.sources.picture_files import PictureFiles
-from maskwright.data.sources.shard_index import NO_LABEL, ShardIndex, index_shard
+from maskwright.data.sources.shard_index import INDEX_FORMAT, NO_LABEL, has_index, index_shard
 from maskwright.data.sources.source_kind import OpenOptions, SourceKind
-from maskwright.data.sources.whole_tar import describe_samples
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import hash_strings
+from maskwright.support.variables import cache_folder
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE_LEFT = re.compile(r"\{[^{},]*\.\.[^{},]*\}")  # braces that no range can be read from
 _EXAMPLES = 3  # names in a message
 
 
-class ShardSpan(NamedTuple):
-    """Where the bytes of one picture lie; a tuple, since a set may have millions of them.
-
-    shard: number of the shard.
-    offset: of the first byte in it.
-    length: in bytes.
-    """
-
-    shard: int
-    offset: int
-    length: int
-
-
 @dataclass(frozen=True)
 class ShardStorage:
-    """Reads pictures from the places that the indexes name.
+    """Reads pictures from the places that the index names.
 
     A file is open for one picture only, so threads and forks are safe.
 
     paths: the shards.
-    spans: where the bytes of each key lie.
-    known: the stamp of each key's content.
+    index: of all of them.
     """
 
     paths: Sequence[Path]
-    spans: dict[str, ShardSpan] = field(default_factory=dict)
-    known: dict[str, str] = field(default_factory=dict)
+    index: JoinedIndex
 
-    def stamps(self, keys: Sequence[str]) -> list[str]:
-        return [self.known[key] for key in keys]
+    def stamps(self, keys: Sequence[str]) -> Iterable[str]:
+        if keys is self.index.names:
+            return self.index.stamps()
+        # Some of them: each is looked for.
+        lengths, checksums = self.index.column("lengths"), self.index.column("checksums")
+        rows = [self.index.names.find(key) for key in keys]
+        return [f"{int(lengths[row])}-{int(checksums[row]):x}" for row in rows]
 
     def read_bytes(self, key: str) -> bytes:
-        span = self.spans[key]
-        path = self.paths[span.shard]
+        row = self.index.names.find(key)
+        path = self.paths[self.index.shard_of(row)]
+        offsets, lengths = self.index.spans
+        length = int(lengths[row])
         with path.open("rb") as file:
-            file.seek(span.offset)
-            data = file.read(span.length)
-        if len(data) < span.length:
+            file.seek(int(offsets[row]))
+            data = file.read(length)
+        if len(data) < length:
             raise OSError(f"the shard '{path.name}' ends before this picture does")
         return data
 
@@ -106,47 +100,41 @@ def open_shards(text: str) -> PictureFiles:
     shards that are missing, damaged, compressed or without pictures.
     """
     paths = expand(text)
-    with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
-        indexes = list(pool.map(index_shard, paths))
-
     # Keys are the shard's path below the folder that all share, and the picture's name in it.
     root = Path(os.path.commonpath([path.parent for path in paths]))
     prefixes = [path.relative_to(root).as_posix() for path in paths]
-    storage = _build_storage(paths, prefixes, indexes)
-    keys = list(storage.spans)
-    if not keys:
+    index = _open_index(paths, prefixes)
+    if not len(index.names):
         raise MaskwrightError(
             f"The {len(paths):,} shards of '{text}' hold no picture that can be read."
         )
 
-    labels = np.concatenate([index.labels for index in indexes])
+    labels = index.column("labels")
     # Labels of some pictures only are no labels of the source.
     numbers = None if (labels == NO_LABEL).any() else labels.tolist()
     classes = None if numbers is None else [str(number) for number in range(max(numbers) + 1)]
-    sizes = np.concatenate([np.stack([index.heights, index.widths], 1) for index in indexes])
     return PictureFiles(
         name=_name(text),
-        keys=keys,
-        storage=storage,
+        keys=index.names,
+        storage=ShardStorage(paths, index),
         labels=numbers,
         classes=classes,
-        notes=_notes(paths, prefixes, indexes) + describe_samples(keys),
-        sizes=sizes,
+        notes=_notes(paths, index) + index.samples.notes(),
+        sizes=np.stack([index.column("heights"), index.column("widths")], 1),
     )
 
 
-def _build_storage(
-    paths: Sequence[Path], prefixes: Sequence[str], indexes: Sequence[ShardIndex]
-) -> ShardStorage:
-    storage = ShardStorage(paths)
-    for shard, index in enumerate(indexes):
-        # Python's own numbers: a set of millions is walked through, and NumPy's are slower.
-        keys = [f"{prefixes[shard]}/{name}" for name in index.names.tolist()]
-        spans = zip(keys, index.offsets.tolist(), index.lengths.tolist(), strict=True)
-        for key, offset, length in spans:
-            storage.spans[key] = ShardSpan(shard, offset, length)
-        storage.known.update(zip(keys, index.stamps.tolist(), strict=True))
-    return storage
+def _open_index(paths: Sequence[Path], prefixes: Sequence[str]) -> JoinedIndex:
+    """The index of all shards, from the cache or made of theirs."""
+    stamps = [file_stamp(path) for path in paths]
+    identity = hash_strings([FORMAT, INDEX_FORMAT, *prefixes, str(paths[0].parent), *stamps])
+    folder = cache_folder() / "shards" / f"joined-{identity}"
+    if not folder.exists():
+        # All cores read shards that have no index yet; what they found stays in the cache.
+        with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
+            for _ in pool.map(has_index, paths):
+                pass
+    return join_indexes(folder, prefixes, map(index_shard, paths))
 
 
 def _name(text: str) -> str:
@@ -156,14 +144,9 @@ def _name(text: str) -> str:
     return slug(shared or Path(text).parent.name)
 
 
-def _notes(
-    paths: Sequence[Path], prefixes: Sequence[str], indexes: Sequence[ShardIndex]
-) -> tuple[str, ...]:
+def _notes(paths: Sequence[Path], index: JoinedIndex) -> tuple[str, ...]:
     lines = [f"{len(paths):,} shards, {paths[0].name} to {paths[-1].name}."]
-    broken: list[str] = []
-    for prefix, index in zip(prefixes, indexes, strict=True):
-        broken += [f"{prefix}/{name}" for name in index.broken.tolist()]
-    if broken:
+    if broken := index.broken:
         lines.append(
             f"{len(broken):,} pictures with broken headers left out:"
             f" {', '.join(broken[:_EXAMPLES])}."

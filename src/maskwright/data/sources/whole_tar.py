@@ -8,6 +8,7 @@ from __future__ import annotations
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 _BLOCK = 512  # bytes; everything in a .tar is a multiple of it
@@ -89,17 +90,45 @@ def sample_of(name: str) -> str:
     return f"{folder}/{file.split('.')[0]}"
 
 
-def describe_samples(pictures: Sequence[str]) -> tuple[str, ...]:
-    """A note where samples hold several pictures, such as 0.png and 0.seg.png."""
+@dataclass(frozen=True)
+class SampleCount:
+    """How many samples of a set hold several pictures.
+
+    samples: all of them.
+    several: those of several pictures.
+    example: names of the first pictures of one of those.
+    """
+
+    samples: int = 0
+    several: int = 0
+    example: Sequence[str] = ()
+
+    def plus(self, other: SampleCount) -> SampleCount:
+        """Both counts together, where no sample is in both."""
+        return SampleCount(
+            self.samples + other.samples,
+            self.several + other.several,
+            self.example or other.example,
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """A note where samples hold several pictures, such as 0.png and 0.seg.png."""
+        if not self.several:
+            return ()
+        note = (
+            f"{self.several:,} of {self.samples:,} samples hold several pictures, such as"
+            f" {' and '.join(self.example)}: each counts as a picture of its own, masks too. To"
+            " leave some out, write shards without them."
+        )
+        return (note,)
+
+
+def count_samples(pictures: Sequence[str]) -> SampleCount:
+    """Count the samples that pictures belong to, by their names."""
     count = Counter(map(sample_of, pictures))
-    several = [name for name in pictures if count[sample_of(name)] > 1]
+    several = sum(number > 1 for number in count.values())
     if not several:
-        return ()
-    example = [name for name in several if sample_of(name) == sample_of(several[0])]
-    samples = sum(number > 1 for number in count.values())
-    note = (
-        f"{samples:,} of {len(count):,} samples hold several pictures, such as"
-        f" {' and '.join(example[:2])}: each counts as a picture of its own, masks too. To"
-        " leave some out, write shards without them."
-    )
-    return (note,)
+        return SampleCount(len(count))
+    first = next(sample for sample in map(sample_of, pictures) if count[sample] > 1)
+    example = [name for name in pictures if sample_of(name) == first]
+    return SampleCount(len(count), several, example[:2])

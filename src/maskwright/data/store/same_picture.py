@@ -12,6 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from maskwright.support.name_column import NameColumn
+
 # A page of a file of several: `x#page2.tif`, perhaps with the number of a window behind it.
 _PAGE = re.compile(r"#page\d+(?=(\.\w+)?(#\d+)?$)")
 
@@ -34,6 +36,8 @@ def is_numbered(key: str) -> bool:
 
 def hash_names(keys: Sequence[str]) -> Tensor:
     """A 64-bit hash (n,) int64 of each entry's picture by name, shared by its windows."""
+    if isinstance(keys, NameColumn) and not keys.may_hold("#"):
+        return torch.from_numpy(np.array(keys.hashes))  # known since the names were written
     has_marks = any("#" in key for key in keys)
     names = map(name_of_picture, keys) if has_marks else keys
     # One call and no seed in it: hashing 1.3 million names is most of the time that a split takes.

@@ -109,7 +109,7 @@ def measure_encoders(
     paths = {encoder.name: run for encoder, run in zip(encoders, runs, strict=True)}
     results: dict[str, Any] = {}
     seen: dict[str, Any] = {}
-    tested: dict[str, tuple[str, ...]] = {}
+    tested: dict[str, Sequence[str]] = {}
     features: dict[str, Any] = {}
     files: dict[str, Any] = {}
     near = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ Difference = dict[str, Any]
 
 
 def measure_differences(
-    results: Results, tested: Mapping[str, tuple[str, ...]], seed: int
+    results: Results, tested: Mapping[str, Sequence[str]], seed: int
 ) -> dict[str, Any]:
     """Every encoder minus the first, by probe, with paired bootstrap intervals.
 

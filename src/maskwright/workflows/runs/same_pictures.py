@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from maskwright.data.sources import identity
@@ -33,8 +35,10 @@ def facts_of_pictures(
 def parts_fingerprint(train: PackedStore, held: PackedStore | None) -> str:
     """A hash of which pictures are trained on, in their order, and of those held out."""
     # Those held out may be other data: then their own fingerprint changes.
-    held_out = [] if held is None else [held.fingerprint, *held.keys]
-    return hash_strings([str(len(train)), *train.keys, *held_out])
+    of_held: Iterable[str] = ()
+    if held is not None:
+        of_held = chain([held.fingerprint], held.keys)
+    return hash_strings(chain([str(len(train))], train.keys, of_held))
 
 
 def check_same_data(

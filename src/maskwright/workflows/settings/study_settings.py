@@ -85,8 +85,8 @@ class StudySettings(RunStudySettings):
     assignments: list[str] = setting(
         [],
         help=(
-            "section.name=value, a setting that all arms share, or evaluate.name=value, how they"
-            " are measured; may be repeated"
+            "section.name=value, a setting that all arms share; evaluate.name=value, how they are"
+            " measured; select.name=value, how scorers are trained; may be repeated"
         ),
         flag="set",
         many=True,

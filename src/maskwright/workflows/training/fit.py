@@ -84,6 +84,16 @@ def fit(
         run_log.close()
     if not plan.joined:
         record_end(run, stopped)
+    _end_together(plan.group)
+
+
+def _end_together(group: Group) -> None:
+    """Wait until the first process has written everything.
+
+    Launchers kill all processes of a job where one has ended with a code other than 0, as after a
+    stop.
+    """
+    group.hear_first(None)
 
 
 def _build_run(plan: RunPlan, pictures: Pictures, reporter: Reporter) -> ActiveRun:
@@ -117,8 +127,9 @@ def _open_batches(
     """The batches, with the maps that the policy and the loss look at."""
     parts = plan.policy_build
     # Masks that belong to pictures by name must fit those held out too.
-    held_keys = () if pictures.held is None else pictures.held.keys
-    check_given(parts.policy, (*pictures.train.keys, *held_keys))
+    if parts.needs_keys:
+        held_keys = () if pictures.held is None else pictures.held.keys
+        check_given(parts.policy, (*pictures.train.keys, *held_keys))
     extras = BatchExtras(
         maps=parts.map_names, grid=parts.grid, keys=parts.needs_keys, losses=losses
     )
