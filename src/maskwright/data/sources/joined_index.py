@@ -17,7 +17,7 @@ import numpy as np
 from maskwright.data.sources.shard_index import ShardIndex
 from maskwright.data.sources.whole_tar import SampleCount, count_samples
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import way_out
+from maskwright.support.files import write_advice
 from maskwright.support.name_column import NameColumn, map_array, write_names
 
 FORMAT = "1"  # of the files in the folder
@@ -104,7 +104,7 @@ def join_indexes(
             _move(aside, folder)
         except OSError as error:
             raise MaskwrightError(
-                f"Could not write {folder}: {error.strerror or error}. {way_out(folder)}"
+                f"Could not write {folder}: {error.strerror or error}. {write_advice(folder)}"
             ) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
