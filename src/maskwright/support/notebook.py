@@ -175,7 +175,7 @@ def picture_html(png: bytes, alt: str) -> str:
 
 def drawing_html(svg: str, caption: str) -> str:
     """An <svg> element with words below it, as a notebook shows them."""
-    style = "max-width: 700px; margin: 0.5em 0"
+    style = "max-width: 520px; margin: 0.5em 0"
     words = f"<figcaption>{escape(caption)}</figcaption>"
     return f'<figure style="{style}">{svg}{words}</figure>'
 
