@@ -46,7 +46,9 @@ SETTINGS = {
     "--seed": "7",
 }
 # A process that has lost the other has to end within this time.
-SECONDS_TO_END = 60.0
+SECONDS_TO_END = 120.0
+# Share of the kills that come while a run starts.
+AT_START = 0.2
 WHO = ("the first", "the second", "both")
 
 
@@ -79,19 +81,18 @@ def main() -> int:
     np.save(place / "pictures.npy", draw_pictures())
     os.environ |= {"MASKWRIGHT_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1"}
 
-    started = time.monotonic()
-    first = start(place / "whole", place, given.steps)
-    said = first.communicate()[0]
-    if first.returncode:
-        raise SystemExit(f"the run that nobody disturbs failed: {said[-2000:]}")
-    length = time.monotonic() - started
-    print(f"left alone: {length:.0f} s", flush=True)
+    # A storm that was broken off goes on beside the run that it had left alone.
+    if not (place / "whole" / "exported").exists():
+        first = start(place / "whole", place, given.steps)
+        said = first.communicate()[0]
+        if first.returncode:
+            raise SystemExit(f"the run that nobody disturbs failed: {said[-2000:]}")
 
     storm, rng, number = Storm(), random.Random(0), 0
     while storm.count < given.kills:
         run = place / f"storm{number}"
         number += 1
-        disturb(run, place, given, storm, rng, length)
+        disturb(run, place, given, storm, rng)
         compare(place / "whole", run, storm)
         print(f"{run.name}: {storm.count} kills so far, {len(storm.faults)} faults", flush=True)
     report(storm, number)
@@ -121,26 +122,47 @@ def disturb(
     given: argparse.Namespace,
     storm: Storm,
     rng: random.Random,
-    length: float,
 ) -> None:
     """Kill a run again and again, and then let it end."""
     for _ in range(given.each):
         if storm.count >= given.kills:
             break
         process = start(run, place, given.steps)
-        try:
-            said, _ = process.communicate(timeout=rng.uniform(0.2, 0.9) * length)
-        except subprocess.TimeoutExpired:
+        wait_for_moment(process, run, given.steps, rng)
+        if process.poll() is None:
             kill(process, rng.choice(WHO), storm)
-        else:
-            # It was quicker than the kill.
-            if process.returncode:
-                storm.faults.append(f"ended with {process.returncode}: {said[-1500:]}")
-            return
+            continue
+        # It was quicker than the kill.
+        if process.returncode:
+            said = process.communicate()[0]
+            storm.faults.append(f"ended with {process.returncode}: {said[-1500:]}")
+        return
     process = start(run, place, given.steps)
     said, _ = process.communicate()
     if process.returncode:
         storm.faults.append(f"going on ended with {process.returncode}: {said[-1500:]}")
+
+
+def wait_for_moment(
+    process: subprocess.Popen[str], run: Path, steps: int, rng: random.Random
+) -> None:
+    """Wait for a random moment: while it starts, or some steps later and in the middle of one."""
+    began = count_steps(run)
+    if rng.random() < AT_START:
+        time.sleep(rng.uniform(1, 10))
+        return
+    wanted = began + rng.randint(1, max(1, steps // 3))
+    while process.poll() is None and count_steps(run) < wanted:
+        time.sleep(0.02)
+    time.sleep(rng.uniform(0, 0.5))
+
+
+def count_steps(run: Path) -> int:
+    """The last step of which a run has written a row."""
+    rows = run / "metrics.jsonl"
+    lines = rows.read_text().splitlines() if rows.exists() else []
+    # The last line may be half written.
+    return json.loads(lines[-2])["step"] if len(lines) > 1 else 0
 
 
 def kill(process: subprocess.Popen[str], who: str, storm: Storm) -> None:
