@@ -4,7 +4,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 INSTALL = UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install -q -p $(BIN)/python -c requirements.lock
 
-.PHONY: demo test lint types contracts docs site release check clean
+.PHONY: demo test lint types contracts notebooks docs site release check clean
 
 demo: .venv/demo.done          ## the main job on real pictures, a few minutes on two cores
 	$(BIN)/maskwright demo
@@ -22,6 +22,9 @@ types: .venv/dev.done
 contracts: .venv/dev.done
 	$(BIN)/lint-imports
 
+notebooks: .venv/dev.done      ## every notebook from its first cell to its last, with short trainings
+	$(BIN)/python -m pytest -m notebooks tests/site/test_notebooks.py
+
 docs: .venv/dev.done           ## the site in build/site, offline; a warning or a broken link is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
 	$(BIN)/python docs/site_pages/check_links.py build/site
@@ -32,7 +35,7 @@ site: .venv/dev.done           ## the same with every notebook run at its full l
 release: .venv/dev.done        ## wheel and sdist, installed into empty environments and tried
 	bench/release_smoke.sh
 
-check: lint types contracts test docs release
+check: lint types contracts test notebooks docs release
 
 .venv/uv.done:
 	$(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check uv && touch $@

@@ -26,7 +26,7 @@ DENSER_ROOMS = {
     "diagnostics": 6.4,
     "evaluation": 6.5,
     "models": 6.3,
-    "support": 6.3,
+    "support": 6.5,
     "targets": 6.3,
     "visual": 6.5,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from maskwright.components.policy_text import hides_components, ratio_with_share, require_patches
@@ -9,6 +11,7 @@ from maskwright.masking.block import BlockPolicy
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.components import ComponentsPolicy, check_variance_share, components_of
 from maskwright.support.errors import MaskwrightError
+from maskwright.workflows.listing import WRITTEN
 
 
 def test_a_basis_may_stand_first_and_a_policy_scores_its_ids() -> None:
@@ -74,3 +77,8 @@ def test_masked_patches_are_refused_of_a_model_that_met_none() -> None:
     require_patches({}, "'file.pth'")
     with pytest.raises(MaskwrightError, match="'run' was trained to predict hidden components"):
         require_patches({"policy": "components(share=0.6)"}, "'run'")
+
+
+def test_the_options_in_the_list_are_those_of_the_policy() -> None:
+    written = [part.partition("=")[0].strip() for part in WRITTEN["components"].split(",")]
+    assert written == [item.name for item in dataclasses.fields(ComponentsPolicy)]

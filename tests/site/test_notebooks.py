@@ -18,7 +18,9 @@ def cells_of(path: Path, kind: str = "code") -> list[Any]:
     return [cell for cell in cells if cell.cell_type == kind]
 
 
-@pytest.mark.slow
+@pytest.mark.notebooks
+# About two minutes of one core; more where others work on the machine.
+@pytest.mark.timeout(900)
 # zmq and the kernel's own libraries warn of things that no notebook can mend.
 @pytest.mark.filterwarnings("ignore")
 def test_the_notebooks_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,12 +125,15 @@ def _best_offset(size: tuple[int, int], heads: Sequence[Part]) -> float:
     weights = np.array([head.area for head in heads]) / np.maximum(_TINY, lengths)
     held = weights @ inside
     # Rounding must not decide between equals.
-    good = held >= held.max() * 0.999
-    middle = np.array([start + length / 2 for start, length in spans])
-    share = weights[:, None] * inside
-    # Where the window would begin if the held heads lay exactly in its middle.
-    centered = (share * middle[:, None]).sum(0) / np.maximum(share.sum(0), _TINY) - side / 2
-    return float(offsets[np.where(good, np.abs(centered - offsets), np.inf).argmin()])
+    is_good = held >= held.max() * 0.999
+    # (offsets,): the middle of the heads that are held, each by how much of it is.
+    middles = np.array([start + length / 2 for start, length in spans])
+    shares = weights[:, None] * inside
+    middle = (shares * middles[:, None]).sum(0) / np.maximum(shares.sum(0), _TINY)
+    # Where the window would begin if that lay exactly in its middle.
+    centered = middle - side / 2
+    away = np.where(is_good, np.abs(centered - offsets), np.inf)
+    return float(offsets[away.argmin()])
 
 
 def _overlap(offsets: np.ndarray, side: int, start: float, length: float) -> np.ndarray:
@@ -149,25 +152,42 @@ def _salient_offset(pixels: np.ndarray) -> float | None:
     # Running sums: what any window holds is one difference.
     total = np.concatenate([[0.0], np.cumsum(along)])
     held = total[side:] - total[:-side]
-    best, center = int(held.argmax()), (len(held) - 1) // 2
-    return best * factor if held[best] > held[center] * _WORTH_MOVING else None
+    best = int(held.argmax())
+    center = (len(held) - 1) // 2
+    if held[best] <= held[center] * _WORTH_MOVING:
+        return None
+    return best * factor
 
 
 def place_window(size: tuple[int, int], offset: float) -> Window:
     """The square of the shorter side, this far along the longer side of a (height, width)."""
-    side, free = min(size), abs(size[0] - size[1])
+    height, width = size
+    side = min(size)
+    free = abs(height - width)
     at = min(max(0, round(offset)), free)
-    return Window(at, 0, side, side) if size[0] > size[1] else Window(0, at, side, side)
+    if height > width:
+        return Window(at, 0, side, side)
+    return Window(0, at, side, side)
 
 
 def _share_inside(window: Window, head: Part) -> float:
-    across = min(window.left + window.width, head.x + head.width) - max(window.left, head.x)
-    down = min(window.top + window.height, head.y + head.height) - max(window.top, head.y)
-    return max(0.0, across) * max(0.0, down) / max(_TINY, head.area)
+    """The share of a head's area that lies in the window."""
+    left = max(window.left, head.x)
+    top = max(window.top, head.y)
+    right = min(window.left + window.width, head.x + head.width)
+    bottom = min(window.top + window.height, head.y + head.height)
+    # Negative where they do not meet.
+    across = max(0.0, right - left)
+    down = max(0.0, bottom - top)
+    return across * down / max(_TINY, head.area)
 
 
 def _resize(pixels: np.ndarray, factor: float) -> np.ndarray:
     if factor == 1:
         return pixels
-    size = max(1, round(pixels.shape[1] / factor)), max(1, round(pixels.shape[0] / factor))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+    height, width = pixels.shape[:2]
+    # A strip one pixel high would vanish.
+    small_height = max(1, round(height / factor))
+    small_width = max(1, round(width / factor))
+    picture = Image.fromarray(pixels)
+    return np.asarray(picture.resize((small_width, small_height), Image.Resampling.BOX))

@@ -110,9 +110,11 @@ class PictureLosses:
             rows, place = pictures[good].unique(return_inverse=True)
             sums = torch.zeros(len(rows)).index_add_(0, place, values[good])
             mean = sums / torch.bincount(place, minlength=len(rows)).clamp(min=1)
+            # The first loss of a picture is taken as it is, later ones are averaged in.
             old = self.losses[rows]
             keep = self.sampling.keep
-            self.losses[rows] = torch.where(old < 0, mean, keep * old + (1 - keep) * mean)
+            blended = keep * old + (1 - keep) * mean
+            self.losses[rows] = torch.where(old < 0, mean, blended)
 
 
 def weights_of(sampling: LossSampling, losses: Tensor) -> Tensor:

@@ -120,11 +120,17 @@ def rotary_angles(grid: Grid, head_size: int, by_image: bool = False) -> Tensor:
     quarter = head_size // 4
     frequencies = ROTARY_BASE ** -(torch.arange(quarter, dtype=torch.float64) / quarter)
     ids = torch.arange(grid.num_patches)
-    rows, cols = (ids // grid.cols).double(), (ids % grid.cols).double()
+    rows = (ids // grid.cols).double()
+    cols = (ids % grid.cols).double()
     if by_image:
-        rows = 2 * math.pi * (2 * (rows + 0.5) / grid.rows - 1)
-        cols = 2 * math.pi * (2 * (cols + 0.5) / grid.cols - 1)
-    return torch.cat([rows[:, None] * frequencies, cols[:, None] * frequencies], dim=1)
+        # centers of the patches, from -1 at one border of the picture to 1 at the other
+        down = 2 * (rows + 0.5) / grid.rows - 1
+        across = 2 * (cols + 0.5) / grid.cols - 1
+        rows = 2 * math.pi * down
+        cols = 2 * math.pi * across
+    by_row = rows[:, None] * frequencies  # (N, d / 4)
+    by_col = cols[:, None] * frequencies
+    return torch.cat([by_row, by_col], dim=1)
 
 
 class RelativeBias(nn.Module):
@@ -137,9 +143,11 @@ class RelativeBias(nn.Module):
     def __init__(self, grid: Grid, heads: int) -> None:
         super().__init__()
         self.grid = grid
-        # all distances in rows and columns, from -(side - 1) to side - 1; drawn by the model's
-        # initialization
-        self.bias_table = nn.Parameter(torch.zeros(2 * grid.rows - 1, 2 * grid.cols - 1, heads))
+        # all distances in rows and columns, from -(side - 1) to side - 1
+        row_distances = 2 * grid.rows - 1
+        col_distances = 2 * grid.cols - 1
+        # drawn by the model's initialization
+        self.bias_table = nn.Parameter(torch.zeros(row_distances, col_distances, heads))
 
     def forward(self, ids_BK: Tensor | None, num_prefix: int) -> PairBias:
         """The bias among `num_prefix` tokens without a place and the patches at ids.
@@ -160,9 +168,11 @@ class RelativeBias(nn.Module):
         ids = every if ids_BK is None else ids_BK
         others = every if others_BV is None else others_BV
         cols = self.grid.cols
+        row, other_row = ids // cols, others // cols
+        col, other_col = ids % cols, others % cols
         # (B, K, V) distances, counted from 0
-        rows_apart = (ids // cols)[:, :, None] - (others // cols)[:, None] + self.grid.rows - 1
-        cols_apart = (ids % cols)[:, :, None] - (others % cols)[:, None] + cols - 1
+        rows_apart = row[:, :, None] - other_row[:, None] + self.grid.rows - 1
+        cols_apart = col[:, :, None] - other_col[:, None] + cols - 1
         index = rows_apart * (2 * cols - 1) + cols_apart
         values = nn.functional.embedding(index, self.bias_table.flatten(0, 1))  # (B, K, V, heads)
         return values.permute(0, 3, 1, 2)

@@ -33,7 +33,8 @@ class NotebookReporter:
         self._display = display
         # Sentences that follow each other share a place. In a place of its own each, with the space
         # that notebooks leave around it, they would push the result off the screen.
-        self._sentences: list[Bundle] = []
+        self._lines: list[str] = []
+        self._plain: list[str] = []
         self._paragraph: Any = None
         # A bar for each kind of work, such as decoding and training.
         self._bars: dict[str, Any] = {}
@@ -47,7 +48,8 @@ class NotebookReporter:
 
     def warn(self, text: str) -> None:
         log.warning(text)
-        self._add(f'<span style="color: #b45309">note: {escape(text)}</span>', f"note: {text}")
+        note = f"note: {text}"
+        self._add(f'<span style="color: #b45309">{escape(note)}</span>', note)
 
     def progress(self, label: str, done: float, total: float, detail: str) -> None:
         now = time.monotonic()
@@ -55,38 +57,43 @@ class NotebookReporter:
         if now - self._shown < _SECONDS and done < total:
             return
         self._shown = now
+        if done < total:
+            self._unfinished.add(label)
+        else:
+            self._unfinished.discard(label)
+        # The bar, and beside it the line that a terminal would show.
         share = done / max(total, 1e-9)
         text = f"{label} {share:4.0%}  {detail}"
         bar = f'<progress value="{share:.4f}" max="1"></progress>'
-        self._unfinished |= {label}
-        if done >= total:
-            self._unfinished -= {label}
         shown = _bundle(f"<div>{bar} {escape(text)}</div>", text)
-        self._bars[label] = self._place(self._bars.get(label), shown)
+        handle = self._bars.get(label)
+        self._bars[label] = self._place(handle, shown)
 
     def show_curves(self, png: bytes) -> None:
         """Draw the curves of the training, in the place of the earlier ones."""
-        html = picture_html(png, "curves of the training")
-        self._figure = self._place(self._figure, _bundle(html, "curves of the training"))
+        alt = "curves of the training"
+        shown = _bundle(picture_html(png, alt), alt)
+        self._figure = self._place(self._figure, shown)
 
     def finish(self) -> None:
         # A bar that says 80% would stay so for good; a study's comes back with its next training.
+        nothing = _bundle("", "")
         for label in self._unfinished:
-            self._bars[label].update(_bundle("", ""), raw=True)
-        self._unfinished = set()
+            self._bars[label].update(nothing, raw=True)
+        self._unfinished.clear()
         # What comes next is shown at once.
         self._shown = float("-inf")
 
     def _add(self, html: str, text: str) -> None:
         """Add a sentence to the paragraph that stands last, or begin one."""
         if self._paragraph is None:
-            self._sentences = []
-        self._sentences.append(_bundle(html, text))
-        lines = [sentence["text/html"] for sentence in self._sentences]
-        plain = [sentence["text/plain"] for sentence in self._sentences]
+            self._lines, self._plain = [], []
+        self._lines.append(html)
+        self._plain.append(text)
         # Some sentences are rows of a table, so all stand in letters of one width.
-        block = _bundle(_block("\n".join(lines), wrap=True), "\n".join(plain))
-        self._paragraph = self._show(self._paragraph, block)
+        block = _block("\n".join(self._lines), wrap=True)
+        shown = _bundle(block, "\n".join(self._plain))
+        self._paragraph = self._show(self._paragraph, shown)
 
     def _place(self, handle: Any, bundle: Bundle) -> Any:
         """Show progress or a picture, or change it; sentences that come later stand below it."""
@@ -113,14 +120,17 @@ class _Notes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = f"note: {record.getMessage()}"
-        self._display(_bundle(_block(escape(text), wrap=True), text), raw=True)
+        block = _block(escape(text), wrap=True)
+        self._display(_bundle(block, text), raw=True)
 
 
 def _show_notes(display: Display) -> None:
     """Let the warnings of the data room reach the reader; a second call changes nothing."""
     data = logging.getLogger("maskwright.data")
-    if not any(isinstance(handler, _Notes) for handler in data.handlers):
-        data.addHandler(_Notes(display))
+    for handler in data.handlers:
+        if isinstance(handler, _Notes):
+            return
+    data.addHandler(_Notes(display))
 
 
 def usual_reporter() -> Reporter:
@@ -132,12 +142,14 @@ def notebook_reporter() -> NotebookReporter | None:
     """A reporter for the notebook that this program runs in; None outside of one."""
     # Never imported here: in a notebook it is there already.
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    # IPython in a terminal has a shell too, but no kernel that shows pictures.
-    if ipython is None or not hasattr(shell, "kernel"):
+    if ipython is None:
         return None
-    _show_notes(ipython.display.display)
-    return NotebookReporter(ipython.display.display)
+    # IPython in a terminal has a shell too, but no kernel that shows pictures.
+    if not hasattr(ipython.get_ipython(), "kernel"):
+        return None
+    display = ipython.display.display
+    _show_notes(display)
+    return NotebookReporter(display)
 
 
 def lines_html(lines: Iterable[str], wrap: bool = False) -> str:
@@ -145,7 +157,8 @@ def lines_html(lines: Iterable[str], wrap: bool = False) -> str:
 
     wrap: break long lines, where most of them are sentences.
     """
-    return _block(escape("\n".join(lines)), wrap)
+    text = "\n".join(lines)
+    return _block(escape(text), wrap)
 
 
 def picture_html(png: bytes, alt: str) -> str:
@@ -156,15 +169,15 @@ def picture_html(png: bytes, alt: str) -> str:
     # Whole and exact, unlike the small pictures of a page. A small picture is not enlarged.
     encoded = base64.b64encode(png).decode()
     source = f"data:image/png;base64,{encoded}"
-    return f'<img style="max-width: min(100%, 800px)" alt="{escape(alt)}" src="{source}">'
+    style = "max-width: min(100%, 800px)"
+    return f'<img style="{style}" alt="{escape(alt)}" src="{source}">'
 
 
 def drawing_html(svg: str, caption: str) -> str:
     """An <svg> element with words below it, as a notebook shows them."""
-    return (
-        f'<figure style="max-width: 700px; margin: 0.5em 0">{svg}'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    style = "max-width: 520px; margin: 0.5em 0"
+    words = f"<figcaption>{escape(caption)}</figcaption>"
+    return f'<figure style="{style}">{svg}{words}</figure>'
 
 
 def _block(html: str, wrap: bool) -> str:

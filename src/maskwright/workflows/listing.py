@@ -36,13 +36,18 @@ PICTURES = {
 }
 # Titles of the columns, and the rows.
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
-# Options of policies that are read from files, as they are written.
-FROM_FILES = {"given": "path, cover=half, choose=by_chance", "learned": "path"}
+# Options of policies that are read from files or hold a policy, as they are written.
+WRITTEN = {
+    "given": "path, cover=half, choose=by_chance",
+    "learned": "path",
+    # one of its options is a policy, which people write by name
+    "components": "basis=pca, share=None, count=None, bands=None, of=random",
+}
 
 
 def list_policies() -> Table:
     """Policies with their options and defaults."""
-    return ("policy", "what it masks", "options"), _option_rows(POLICIES.load(), FROM_FILES)
+    return ("policy", "what it masks", "options"), _option_rows(POLICIES.load(), WRITTEN)
 
 
 def list_models() -> Table:

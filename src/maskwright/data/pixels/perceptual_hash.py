@@ -40,8 +40,12 @@ class SimilarPair:
 
 def to_thumbnail(pixels: np.ndarray) -> np.ndarray:
     """A (H, W, C) uint8 picture as a (32, 32) uint8 gray one, whatever its shape."""
-    gray = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] < 3 else pixels[:, :, :3])
-    small = gray.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    shown = pixels[:, :, :3]
+    # One channel is gray; of two the second is opacity.
+    if pixels.shape[2] < 3:
+        shown = pixels[:, :, 0]
+    gray = Image.fromarray(shown).convert("L")
+    small = gray.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
     return np.asarray(small)
 
 

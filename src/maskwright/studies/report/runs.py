@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maskwright.components.policy_text import require_patches
 from maskwright.patches import PatchMask
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.studies.record import StudyRecord, TrialRecord
@@ -173,6 +174,7 @@ def _draw_arm(folder: Path, count: int) -> _ArmTiles:
     loaded = run.load()
     settings = run.settings
     grid = loaded.model.grid
+    require_patches(settings.to_flat(), f"The run {folder}")
     # The arm's own masks at the ratio where its training ended.
     line = str(settings.mask.policy)
     ratio = parse_schedule(settings.mask.ratio).at(1.0)
