@@ -106,7 +106,11 @@ def test_a_stopped_or_killed_run_resumes_to_the_same_weights(
     assert kept["state"] == state
     assert kept["step"] < 15 * 4
     monkeypatch.chdir(whole)
+    # A process that is killed while it writes leaves a part of a checkpoint.
+    unfinished = whole / out / "checkpoints" / ".last.ckpt.0123456789ab.part"
+    unfinished.write_bytes(b"half")
     assert main(["pretrain", "--resume", "--out", out]) == 0
+    assert not unfinished.exists()
     left, right = final_weights(whole / "whole"), final_weights(whole / out)
     assert left.keys() == right.keys()
     assert all(torch.equal(left[name], right[name]) for name in left)

@@ -18,8 +18,18 @@ def restore_position(folder: RunFolder, loader: ResumableLoader, *, cut_rows: bo
     # Rows after the checkpoint are of steps that will be taken again.
     if cut_rows:
         folder.cut_metrics(position["step"])
+        _drop_unfinished(folder)
     loader.set_epoch(position["epoch"])
     loader.start_at(position["batches"])
+
+
+def _drop_unfinished(folder: RunFolder) -> None:
+    """Delete checkpoints that were half written when the run was killed.
+
+    Each is as large as a whole one, and nobody else writes into the folder now.
+    """
+    for path in folder.checkpoints.glob(".*.part"):
+        path.unlink(missing_ok=True)
 
 
 def read_position(folder: RunFolder) -> dict[str, int]:
