@@ -20,6 +20,7 @@ PER_FILE = [
     rules.wide_lines,
     rules.banned_names,
     rules.imports_inside_functions,
+    rules.nested_comprehensions,
     rules.missing_first_sentences,
 ]
 
@@ -69,6 +70,8 @@ SENTENCE = '"""A sentence."""\n'
         (rules.banned_names, "def f(lesson):\n    pass"),
         (rules.imports_inside_functions, "def f():\n    from maskwright.data import loader"),
         (rules.imports_inside_functions, "def f():\n    import maskwright.data"),
+        (rules.nested_comprehensions, "x = [[a for a in b] for b in c]"),
+        (rules.nested_comprehensions, "x = {a: sum(b for b in c) for a, c in d}"),
         (rules.missing_first_sentences, "x = 1"),
         (rules.missing_first_sentences, SENTENCE + "def public():\n    pass"),
         (rules.missing_first_sentences, SENTENCE + "class Public:\n    '''no full stop'''"),

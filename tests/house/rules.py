@@ -162,6 +162,16 @@ def imports_inside_functions(name: str, text: str) -> Iterator[str]:
                 yield f"{name}:{node.lineno}: an import inside {function.name}"
 
 
+def nested_comprehensions(name: str, text: str) -> Iterator[str]:
+    """Comprehensions inside others: a loop or a named value says the same one idea at a time."""
+    kinds = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    for outer in ast.walk(ast.parse(text)):
+        if isinstance(outer, kinds):
+            inner = [node for node in ast.walk(outer) if isinstance(node, kinds)]
+            if len(inner) > 1:
+                yield f"{name}:{outer.lineno}: a comprehension inside another"
+
+
 def missing_first_sentences(name: str, text: str) -> Iterator[str]:
     """Files, public classes and public functions without a first sentence."""
     tree = ast.parse(text)
@@ -297,7 +307,7 @@ if __name__ == "__main__":
     print(f"{len(tree)} files, {sum(text.count(chr(10)) for text in tree.values())} lines")
     print(measure_density(list(tree.values())))
     rules = (long_files, long_functions, wide_lines, banned_names, imports_inside_functions)
-    for rule in (*rules, missing_first_sentences):
+    for rule in (*rules, nested_comprehensions, missing_first_sentences):
         broken = [line for name, text in tree.items() for line in rule(name, text)]
         print(f"{rule.__name__}: {len(broken)}", *broken[:3], sep="\n  ")
     for room, texts in by_room(tree).items():

@@ -105,7 +105,7 @@ def format_rows(counts: Tensor) -> list[str]:
 
 def read_rows(rows: list[str]) -> Tensor:
     """What `format_rows` wrote."""
-    return torch.tensor([[int(count) for count in row.split()] for row in rows])
+    return torch.tensor([list(map(int, row.split())) for row in rows])
 
 
 def judge_answers(

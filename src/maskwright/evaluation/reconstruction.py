@@ -169,12 +169,14 @@ def join_results(parts: Sequence[ReconstructionResult]) -> ReconstructionResult:
     """Put the results of several batches of the same kind one after the other."""
     # All parts are of one model under one ratio.
     first = parts[0]
-    numbers = {
-        name: torch.cat([getattr(part, name) for part in parts])
-        for name in ("loss", "psnr", "ssim", "high_frequency")
-    }
     return ReconstructionResult(
-        **numbers, target=first.target, stats=first.stats, ratio=first.ratio
+        loss=torch.cat([part.loss for part in parts]),
+        psnr=torch.cat([part.psnr for part in parts]),
+        ssim=torch.cat([part.ssim for part in parts]),
+        high_frequency=torch.cat([part.high_frequency for part in parts]),
+        target=first.target,
+        stats=first.stats,
+        ratio=first.ratio,
     )
 
 

@@ -48,10 +48,10 @@ def measure_effects(
     # Each contrast becomes one number per seed, so the effects are tested as paired differences.
     effects: dict[str, dict[int, float]] = {}
     for contrast in contrasts(cells):
-        effects[contrast.name] = {
-            seed: sum(weight * values[arm][seed] for arm, weight in contrast.weights.items())
-            for seed in seeds
-        }
+        by_seed = effects[contrast.name] = {}
+        for seed in seeds:
+            weighted = (weight * values[arm][seed] for arm, weight in contrast.weights.items())
+            by_seed[seed] = sum(weighted)
     return judge(effects, larger_is_better, is_claim)
 
 
@@ -126,7 +126,9 @@ def _cross(first: Contrast, second: Contrast) -> Contrast:
 def _check_full(cells: Cells, levels: Mapping[str, list[Any]]) -> None:
     """Refuse a plan in which a combination of levels is missing, or there twice."""
     # As text, because levels may be lists or mappings, which no set can hold.
-    combos = [tuple(str(cell.get(factor)) for factor in levels) for cell in cells.values()]
+    combos = []
+    for cell in cells.values():
+        combos.append(tuple(str(cell.get(factor)) for factor in levels))
     expected = {tuple(map(str, combo)) for combo in product(*levels.values())}
     is_full = len(combos) == len(set(combos)) and set(combos) == expected
     if not levels or not is_full:

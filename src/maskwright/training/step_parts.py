@@ -58,12 +58,13 @@ def mean_row(
     rows: Sequence[dict[str, Tensor | float]], shares: Sequence[float]
 ) -> dict[str, Tensor | float]:
     """One row of numbers for the parts of a step: their mean over pictures."""
-    return {
-        name: sum(share * row[name] for share, row in zip(shares, rows, strict=True))
-        for name in rows[0]
-        # a policy may have had nothing to learn from some of the parts
-        if all(name in row for row in rows)
-    }
+    # A policy may have had nothing to learn from some of the parts.
+    in_all = set(rows[0]).intersection(*rows)
+    mean: dict[str, Tensor | float] = {}
+    for name in filter(in_all.__contains__, rows[0]):
+        weighted = (share * row[name] for share, row in zip(shares, rows, strict=True))
+        mean[name] = sum(weighted)
+    return mean
 
 
 def _some(shown: Shown, rows: Sequence[int]) -> Shown:

@@ -86,7 +86,9 @@ def list_runs(settings: RunsSettings) -> Register:
     if not rows:
         raise MaskwrightError(_nothing_found(settings.folder, unread))
     check_names([settings.sort, *(condition.name for condition in conditions)], rows)
-    kept = [row for row in rows if all(condition.holds(row) for condition in conditions)]
+    kept = rows
+    for condition in conditions:
+        kept = [row for row in kept if condition.holds(row)]
     ordered = sort_rows(kept, settings.sort, settings.reverse)[: settings.limit]
     return Register(tuple(ordered), len(rows), unread, settings)
 

@@ -166,10 +166,12 @@ def _label(
         found = [cells[file][row] for file, row in places]
         numbers = [UNLABELED if number is None or number < 0 else number for number in found]
         return replace(source, labels=numbers, classes=list(names), notes=(*source.notes, note))
-    texts = [["" if cell is None else str(cell) for cell in of_file] for of_file in cells]
-    rows = [f"{file}/{row}" for file, of_file in enumerate(texts) for row in range(len(of_file))]
-    flat = [text for of_file in texts for text in of_file]
-    read = read_column(rows, flat, f"{shards.location}:{column}")
+    # One name and one text for each cell of all files, in order.
+    rows, texts = [], []
+    for file, of_file in enumerate(cells):
+        rows += [f"{file}/{row}" for row in range(len(of_file))]
+        texts += ["" if cell is None else str(cell) for cell in of_file]
+    read = read_column(rows, texts, f"{shards.location}:{column}")
     if read.numbers is None:
         return replace(source, notes=(*source.notes, *read.notes), label_notes=read.notes)
     number = dict(zip(rows, read.numbers, strict=True))

@@ -184,10 +184,10 @@ def mean_curve(
     """Mean over seeds at every step that all of the arm's finished trials have."""
     # Trials of which no run folder is at hand have no rows.
     trials = [trial for trial in record.finished(arm) if rows.get(trial.key)]
-    series = [
-        {int(row["step"]): float(row[key]) for row in rows[trial.key] if row.get(key) is not None}
-        for trial in trials
-    ]
+    series: list[dict[int, float]] = []
+    for trial in trials:
+        measured = [row for row in rows[trial.key] if row.get(key) is not None]
+        series.append({int(row["step"]): float(row[key]) for row in measured})
     if not series:
         return []
     # One trial may have been measured at other steps than the rest.
@@ -197,4 +197,8 @@ def mean_curve(
     compute = trials[0].compute
     if by_flops and compute is not None and compute.flops and compute.steps:
         price = compute.flops / compute.steps / 1e12
-    return [(step * price, float(np.mean([values[step] for values in series]))) for step in steps]
+    curve = []
+    for step in steps:
+        of_trials = [values[step] for values in series]
+        curve.append((step * price, float(np.mean(of_trials))))
+    return curve

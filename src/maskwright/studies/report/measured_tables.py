@@ -78,7 +78,10 @@ def reconstruction_matrix(record: StudyRecord) -> Table | None:
     arms = [arm.name for arm in record.arms if record.finished(arm.name)]
     if not headings or not arms:
         return None
-    values = np.array([[_mean_over_seeds(record, name, arm) for name in headings] for arm in arms])
+    means = []
+    for arm in arms:
+        means.append([_mean_over_seeds(record, name, arm) for name in headings])
+    values = np.array(means)  # (arms, masks)
     rows = []
     for arm, line in zip(arms, values, strict=True):
         rows.append([arm, *(MISSING if np.isnan(value) else f"{value:.2f}" for value in line)])
@@ -120,13 +123,13 @@ def other_table(
         return None
     samples = {arm: _summarize_all(numbers) for arm, numbers in values.items()}
     # Every column has its own decimals, the same for all arms.
-    decimals = {
-        name: _decimals([arm[name] for arm in samples.values() if name in arm]) for name in names
-    }
-    rows = [
-        [arm, *(_mean_cell(numbers.get(name), decimals[name]) for name in names)]
-        for arm, numbers in samples.items()
-    ]
+    decimals = {}
+    for name in names:
+        column = [of_arm[name] for of_arm in samples.values() if name in of_arm]
+        decimals[name] = _decimals(column)
+    rows = []
+    for arm_name, sample in samples.items():
+        rows.append([arm_name, *(_mean_cell(sample.get(name), decimals[name]) for name in names)])
     return Table(["arm", *names], rows)
 
 

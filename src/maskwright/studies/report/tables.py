@@ -71,7 +71,10 @@ def compute_table(record: StudyRecord) -> Table:
     # Every arm has a row, also one without a finished trial.
     arms = [arm.name for arm in record.arms]
     # Currencies of which nothing is known have no column.
-    shown = [name for name in _CURRENCIES if any(_amounts(record, arm, name) for arm in arms)]
+    shown = []
+    for name in _CURRENCIES:
+        if any(_amounts(record, arm, name) for arm in arms):
+            shown.append(name)
     head = ["arm"]
     for name in shown:
         head.append(f"{_CURRENCIES[name]}{' (matched)' if name == matched else ''}")

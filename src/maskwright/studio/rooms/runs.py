@@ -92,14 +92,12 @@ class _Runs:
             lambda: [self._shelf.row(self._place(name), name) for name in names]
         )
         differing = differing_settings(rows)
-        return {
-            "names": differing,
-            "same": len({name for row in rows for name in row.settings}) - len(differing),
-            "rows": [
-                {"run": row.run, "settings": {name: row.settings.get(name) for name in differing}}
-                for row in rows
-            ],
-        }
+        shown = []
+        for row in rows:
+            settings = {name: row.settings.get(name) for name in differing}
+            shown.append({"run": row.run, "settings": settings})
+        known = {name for row in rows for name in row.settings}
+        return {"names": differing, "same": len(known) - len(differing), "rows": shown}
 
 
 def _curves(folder: Path, position: str, names: list[str]) -> dict[str, Any]:
@@ -120,10 +118,10 @@ def _detail(folder: Path) -> dict[str, Any]:
     """What a run left beside its numbers."""
     run = RunFolder(folder)
     status = run.status()
-    pictures = {
-        kind: [path.relative_to(folder).as_posix() for path in sorted(folder.glob(pattern))]
-        for kind, pattern in _PICTURES.items()
-    }
+    pictures = {}
+    for kind, pattern in _PICTURES.items():
+        found = sorted(folder.glob(pattern))
+        pictures[kind] = [path.relative_to(folder).as_posix() for path in found]
     return {
         "baselines": status.get("baselines") or {},
         "masks": status.get("masks") or {},

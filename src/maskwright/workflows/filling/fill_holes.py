@@ -129,8 +129,11 @@ def _fill_each(
 
 def _join(done: Sequence[_HolePicture]) -> dict[str, PixelScores]:
     """One result for each way of filling, with a number per picture."""
-    labels = done[0].scores
-    return {label: join_scores([picture.scores[label] for picture in done]) for label in labels}
+    joined = {}
+    for label in done[0].scores:
+        of_pictures = [picture.scores[label] for picture in done]
+        joined[label] = join_scores(of_pictures)
+    return joined
 
 
 def _say_filled(

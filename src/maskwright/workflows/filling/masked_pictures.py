@@ -94,14 +94,10 @@ def _numbers(
     """Everything measured, ready for JSON; the numbers of a single arm also stand at the top."""
     # Programs that know a single arm only read the top level.
     top = {"policy": arms[0].policy, **arms[0].result.to_dict(seed)} if len(arms) == 1 else {}
-    fills = [
-        {
-            "policy": choice.policy,
-            "ratio": choice.ratio,
-            "filled_by": {name: scores.to_dict(seed) for name, scores in by_name.items()},
-        }
-        for choice, by_name in trivial.items()
-    ]
+    fills = []
+    for choice, by_name in trivial.items():
+        numbers = {name: scores.to_dict(seed) for name, scores in by_name.items()}
+        fills.append({"policy": choice.policy, "ratio": choice.ratio, "filled_by": numbers})
     return {
         **facts,
         "seed": seed,

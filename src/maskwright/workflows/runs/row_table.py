@@ -39,7 +39,9 @@ def format_rows(rows: Sequence[RunRow]) -> list[str]:
         is_plain = head == "kind" and {row.kind for row in rows} == {"pretrain"}
         if (head in _ALWAYS or is_filled) and not is_plain:
             shown.append(at)
-    kept = [[row[at] for at in shown] for row in cells]
+    kept = []
+    for row in cells:
+        kept.append([row[at] for at in shown])
     return format_table(kept, head=[_HEADS[at] for at in shown], indent=0, rule=True)
 
 

@@ -201,12 +201,11 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 def _place_of(name: str) -> str:
     """The full name of a setting, where one is called so."""
-    names = [
-        f"{key}.{name}"
-        for key in SECTIONS
-        if name in {leaf.name for leaf in leaves({key: SECTIONS[key]})}
-    ]
-    return f" Did you mean '{names[0]}'?" if names else ""
+    for key, section in SECTIONS.items():
+        known = {leaf.name for leaf in leaves({key: section})}
+        if name in known:
+            return f" Did you mean '{key}.{name}'?"
+    return ""
 
 
 def _check_known(name: str, names: list[str], prefix: str = "") -> None:

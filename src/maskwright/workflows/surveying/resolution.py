@@ -102,12 +102,16 @@ def measure_detail(
         for side, share in zip(sides, measure_lost(gray, sides), strict=True):
             lost[side].append(share)
         structure.append(structure_size(gray))
+    energy, edges = {}, {}
+    for side, shares in lost.items():
+        energy[side] = median(share.energy for share in shares)
+        edges[side] = median(share.edges for share in shares)
     low, middle, high = np.quantile(structure, (0.25, 0.5, 0.75)).tolist()
     return Detail(
         reference=int(median(len(gray) for gray in squares)),
         pictures=len(squares),
-        energy={side: median(share.energy for share in shares) for side, shares in lost.items()},
-        edges={side: median(share.edges for share in shares) for side, shares in lost.items()},
+        energy=energy,
+        edges=edges,
         structure=(low, middle, high),
     )
 

@@ -74,7 +74,7 @@ def _describe(masker: Masker, folder: RunFolder) -> dict[str, float]:
     grid = masker.grid
     statistics = {**measure_geometry(latest, grid).numbers(), **masker.monitor.totals()}
     # (N,) -> (rows, cols): where in the picture masks fall.
-    shares = masker.monitor.marginals().reshape(grid.rows, grid.cols).tolist()
-    rounded = [[round(share, 4) for share in row] for row in shares]
+    shares = masker.monitor.marginals().reshape(grid.rows, grid.cols)
+    rounded = shares.double().round(decimals=4).tolist()
     write_json(folder.masks / "statistics.json", {**statistics, "share_masked": rounded})
     return statistics
