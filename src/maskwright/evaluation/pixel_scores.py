@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,3 +82,14 @@ def join_scores(parts: Sequence[PixelScores]) -> PixelScores:
         # LPIPS of a part of the pictures alone would be a mean of others.
         lpips=torch.cat(lpips) if len(lpips) == len(parts) else None,
     )
+
+
+def join_named(pictures: Sequence[Mapping[str, PixelScores]]) -> dict[str, PixelScores]:
+    """One result for each way of filling, with a number per picture.
+
+    pictures: for each, the same ways and their results.
+    """
+    joined = {}
+    for name in pictures[0]:
+        joined[name] = join_scores([by_name[name] for by_name in pictures])
+    return joined

@@ -13,7 +13,7 @@ from torch import Tensor
 from maskwright.data.store.splits import spread
 from maskwright.evaluation.fillers import fill_trivially
 from maskwright.evaluation.metrics import bootstrap_interval
-from maskwright.evaluation.pixel_scores import Distance, PixelScores, join_scores, score_pixels
+from maskwright.evaluation.pixel_scores import Distance, PixelScores, join_named, score_pixels
 from maskwright.patches.prediction import Stats
 from maskwright.support.reporting import say_result
 from maskwright.visual.error_map import ERROR_NOTE, error_tile
@@ -79,7 +79,7 @@ def fill_holes(
     holes = read_holes(mask, chosen.names, sizes, options.reporter)
     distance, why_not = open_distance(options)
     done = _fill_each(loaded, chosen, holes, how, distance, options)
-    scores = _join(done)
+    scores = join_named([picture.scores for picture in done])
     sheet = _sheet(done, loaded, how, options.errors)
     numbers = {
         "run": run,
@@ -125,15 +125,6 @@ def _fill_each(
         options.reporter.progress("fill", len(done), len(chosen.names), name)
     options.reporter.finish()
     return done
-
-
-def _join(done: Sequence[_HolePicture]) -> dict[str, PixelScores]:
-    """One result for each way of filling, with a number per picture."""
-    joined = {}
-    for label in done[0].scores:
-        of_pictures = [picture.scores[label] for picture in done]
-        joined[label] = join_scores(of_pictures)
-    return joined
 
 
 def _say_filled(
