@@ -16,7 +16,7 @@ from tests.studies.conftest import QUICK
 
 
 @pytest.mark.slow
-def test_submitted_workers_run_the_trials(
+def test_a_submitted_worker_runs_the_trials(
     plan_values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("submitit")
@@ -25,7 +25,7 @@ def test_submitted_workers_run_the_trials(
     record = run_plan(
         plan,
         RunningSettings(
-            out=tmp_path / "study", workers=2, launcher="local(timeout_min=5)", heartbeat=QUICK
+            out=tmp_path / "study", workers=1, launcher="local(timeout_min=5)", heartbeat=QUICK
         ),
     )
     assert [trial.state for trial in record.trials] == ["done", "done"]

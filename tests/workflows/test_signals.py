@@ -81,7 +81,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MASKWRIGHT_CACHE", str(folder / "cache"))
-        words = ["pretrain", "pictures.npy", "--out", "whole", "--epochs", "15", *WORDS]
+        words = ["pretrain", "pictures.npy", "--out", "whole", "--epochs", "10", *WORDS]
         assert main(words) == 0
     return folder
 
@@ -97,14 +97,14 @@ def test_a_stopped_or_killed_run_resumes_to_the_same_weights(
     it.
     """
     out = f"part-{state}"
-    with start(whole, "pictures.npy", "--out", out, "--epochs", "15", *WORDS) as part:
+    with start(whole, "pictures.npy", "--out", out, "--epochs", "10", *WORDS) as part:
         wait_for_rows(whole / out, 10)
         part.send_signal(number)
         told = part.communicate(timeout=100)[0]
     assert part.returncode == code, told
     kept = json.loads((whole / out / "run.json").read_text())
     assert kept["state"] == state
-    assert kept["step"] < 15 * 4
+    assert kept["step"] < 10 * 4
     monkeypatch.chdir(whole)
     # A process that is killed while it writes leaves a part of a checkpoint.
     unfinished = whole / out / "checkpoints" / ".last.ckpt.0123456789ab.part"
