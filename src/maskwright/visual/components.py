@@ -12,7 +12,7 @@ from torch import Tensor
 from maskwright.components.parts import HiddenParts
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.page import COLUMN_SIZE, INK, TITLE_SIZE, Page, text_width
+from maskwright.visual.page import write_rows
 from maskwright.visual.reconstructions import SheetFacts
 from maskwright.visual.tiles import to_tile
 
@@ -44,6 +44,7 @@ def component_rows(
 
     captions: one per picture, or none at all.
     """
+    # Whole pictures have the scale's mean in them; parts are differences, which lack it.
     pictures = (parts.original, parts.seen, parts.composite)
     original, seen, composite = (scale.to_display(each).cpu() for each in pictures)
     true, predicted = (_around_gray(each, scale) for each in (parts.true, parts.predicted))
@@ -65,17 +66,7 @@ def component_sheet(rows: Sequence[ComponentRow], facts: SheetFacts) -> np.ndarr
     if not rows:
         raise MaskwrightError("A sheet of hidden components needs at least one picture.")
     tiles = [row.tiles() for row in rows]
-    widest_title = max(text_width(title, COLUMN_SIZE, bold=True) for title in COLUMNS)
-    page = Page(len(COLUMNS), max(widest_title, *(row[0].shape[1] for row in tiles)))
-    if facts.title:
-        page.write(facts.title, TITLE_SIZE, INK, bold=True)
-        page.skip()
-    page.set_titles(COLUMNS)
-    for row, row_tiles in zip(rows, tiles, strict=True):
-        page.set_tiles(row_tiles)
-        if row.caption:
-            page.write(row.caption)
-        page.skip()
+    page = write_rows(facts.title, COLUMNS, tiles, [row.caption for row in rows])
     page.rule()
     page.write(
         f"policy {facts.policy}   |   {facts.ratio:.4g} of the variance hidden   |   seed"
@@ -87,6 +78,7 @@ def component_sheet(rows: Sequence[ComponentRow], facts: SheetFacts) -> np.ndarr
 
 def _around_gray(part: Tensor, scale: PixelScale) -> Tensor:
     """A difference of pictures as a picture in [0, 1], nothing being gray."""
+    # The scale is linear, so what is left of it without its mean is the size of a difference.
     nothing = torch.zeros_like(part)
     difference = scale.to_unit(part) - scale.to_unit(nothing)
     return (0.5 + difference).clamp(0, 1).cpu()

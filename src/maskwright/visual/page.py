@@ -153,3 +153,29 @@ def _wrap_line(text: str, width: int, size: int, bold: bool) -> list[str]:
             else:
                 lines.append(part)
     return lines
+
+
+def write_rows(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[np.ndarray]],
+    captions: Sequence[str],
+) -> Page:
+    """A page with a row of tiles for each picture under the titles of the columns.
+
+    captions: a line below each row; empty ones take no room.
+    """
+    # Tiny images have tiles that are narrower than their titles.
+    title_widths = [text_width(column, COLUMN_SIZE, bold=True) for column in columns]
+    tile_widths = [tiles[0].shape[1] for tiles in rows]
+    page = Page(len(columns), max(*title_widths, *tile_widths))
+    if title:
+        page.write(title, TITLE_SIZE, INK, bold=True)
+        page.skip()
+    page.set_titles(columns)
+    for tiles, caption in zip(rows, captions, strict=True):
+        page.set_tiles(tiles)
+        if caption:
+            page.write(caption)
+        page.skip()
+    return page

@@ -14,7 +14,7 @@ from maskwright.patches.pixels import PixelScale, fill_patches, unpatchify
 from maskwright.patches.prediction import Prediction, Stats
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.error_map import ERROR_NOTE, error_tile
-from maskwright.visual.page import COLUMN_SIZE, INK, MUTED, TITLE_SIZE, WARNING, Page, text_width
+from maskwright.visual.page import MUTED, WARNING, Page, write_rows
 from maskwright.visual.tiles import to_tile
 
 COLUMNS = ("Original", "Masked", "Prediction", "Composite")
@@ -147,19 +147,7 @@ def reconstruction_sheet(
         columns = (*COLUMNS, "Error")
         for row, row_tiles in zip(rows, tiles, strict=True):
             row_tiles.append(error_tile(row.composite, row.original))
-    # Tiny images have tiles that are narrower than their titles.
-    title_widths = [text_width(title, COLUMN_SIZE, bold=True) for title in columns]
-    tile_widths = [row_tiles[0].shape[1] for row_tiles in tiles]
-    page = Page(len(columns), max(*title_widths, *tile_widths))
-    if facts.title:
-        page.write(facts.title, TITLE_SIZE, INK, bold=True)
-        page.skip()
-    page.set_titles(columns)
-    for row, row_tiles in zip(rows, tiles, strict=True):
-        page.set_tiles(row_tiles)
-        if row.caption:
-            page.write(row.caption)
-        page.skip()
+    page = write_rows(facts.title, columns, tiles, [row.caption for row in rows])
     _write_footer(page, facts, rows[0])
     if errors:
         page.write(ERROR_NOTE)
