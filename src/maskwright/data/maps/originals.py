@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from maskwright.data.maps.cut_map import cut_map
 from maskwright.data.maps.patch_shares import overlap
 from maskwright.data.pixels.decode import DecodeOptions
 from maskwright.data.sources.open import Source
@@ -68,21 +69,9 @@ class Original:
 
     def cut(self, whole: np.ndarray) -> np.ndarray:
         """The window of a map of the whole picture; the map may have another size than it."""
-        window = self.window
-        if window is None:
+        if self.window is None:
             return whole
-        height, width = self.source.size(self.index)
-        # Pixels of the map per pixel of the picture.
-        down = whole.shape[0] / height
-        across = whole.shape[1] / width
-        top = round(window.top * down)
-        left = round(window.left * across)
-        bottom = round((window.top + window.height) * down)
-        right = round((window.left + window.width) * across)
-        # A coarse map still gives at least one pixel.
-        bottom = max(bottom, top + 1)
-        right = max(right, left + 1)
-        return whole[top:bottom, left:right]
+        return cut_map(whole, self.window, self.source.size(self.index))
 
     def fit_share(self, share: np.ndarray) -> np.ndarray:
         """Average a (h, w) map of the window, 0 to 1, over the stored pixels: uint8 (H, W)."""

@@ -17,6 +17,7 @@ import torch
 from PIL import UnidentifiedImageError
 
 from maskwright.data.augment.transforms import CropBox, evaluation_view
+from maskwright.data.maps.cut_map import cut_map
 from maskwright.data.maps.patch_maps import PixelMap, map_names, open_map
 from maskwright.data.maps.supplied_maps import MapFiles, is_numbers
 from maskwright.data.pixels.open_image import open_image
@@ -111,7 +112,7 @@ class CutMaps:
         except UnusableMap as error:
             self.refused.setdefault(error.kind, {})[self.store.keys[index]] = None
             return None
-        return _cut(whole, self._boxes[index], self._size_of(index))
+        return cut_map(whole, self._boxes[index], self._size_of(index))
 
     def notes(self) -> list[str]:
         """A sentence for each reason why maps were not used, with a count and a few names."""
@@ -183,19 +184,3 @@ def open_map_files(place: str, known: Sequence[str] = ()) -> MapFiles:
             f" map of a prepared store.{did_you_mean(place, known)}{there}"
         )
     return MapFiles(folder=place)
-
-
-def _cut(whole: np.ndarray, box: CropBox, size: tuple[int, int]) -> np.ndarray:
-    """The box of a picture of (height, width), in the pixels of its map."""
-    height, width = size
-    # Pixels of the map for each pixel of the picture.
-    down = whole.shape[0] / height
-    across = whole.shape[1] / width
-    top = round(box.top * down)
-    left = round(box.left * across)
-    bottom = round((box.top + box.height) * down)
-    right = round((box.left + box.width) * across)
-    # A coarse map still gives at least one pixel.
-    bottom = max(bottom, top + 1)
-    right = max(right, left + 1)
-    return whole[top:bottom, left:right]
