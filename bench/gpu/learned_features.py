@@ -5,13 +5,11 @@ Pictures are rendered (silhouettes with textures) unless somebody brings labeled
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import maskwright
-from part import Part, open_part
+from part import Part, run_in_folder
 from run_overhead import Silent
 
 # Packing before, probes and baselines after the training.
@@ -57,13 +55,5 @@ def measure(part: Part, folder: Path) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    part = open_part()
-    with tempfile.TemporaryDirectory() as place:
-        os.environ["MASKWRIGHT_CACHE"] = f"{place}/cache"
-        part.attempt("learning", lambda: measure(part, Path(place)))
-    part.keep("complete", True)
-
-
 if __name__ == "__main__":
-    main()
+    run_in_folder("learning", measure)

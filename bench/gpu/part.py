@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,3 +68,12 @@ def open_part() -> Part:
     parser.add_argument("--data")
     given = parser.parse_args()
     return Part(SIZES[given.kind], given.out, given.seconds, given.data)
+
+
+def run_in_folder(name: str, measure: Callable[[Part, Path], Any]) -> None:
+    """Run a part that needs a folder of its own, and keep what it measured under a name."""
+    part = open_part()
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["MASKWRIGHT_CACHE"] = f"{place}/cache"
+        part.attempt(name, lambda: measure(part, Path(place)))
+    part.keep("complete", True)

@@ -4,13 +4,11 @@ and after it.
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from part import Part, open_part
+from part import Part, run_in_folder
 from run_overhead import bare_speed, draw_noise, run_speed
 
 
@@ -55,13 +53,5 @@ def measure(part: Part, folder: Path) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    part = open_part()
-    with tempfile.TemporaryDirectory() as place:
-        os.environ["MASKWRIGHT_CACHE"] = f"{place}/cache"
-        part.attempt("pretrain", lambda: measure(part, Path(place)))
-    part.keep("complete", True)
-
-
 if __name__ == "__main__":
-    main()
+    run_in_folder("pretrain", measure)
