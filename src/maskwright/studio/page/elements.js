@@ -49,6 +49,21 @@ export function slider({ label, min, max, step, value, format = String, oninput 
   return { element: h("div", { class: "field" }, head, input), input, set };
 }
 
+// The two sliders that every mask by a policy has.
+export const ratioSlider = (oninput) =>
+  slider({
+    label: "Share hidden",
+    min: 0.05,
+    max: 0.95,
+    step: 0.01,
+    value: 0.75,
+    format: (value) => `${Math.round(100 * value)} %`,
+    oninput,
+  });
+
+export const seedSlider = (oninput) =>
+  slider({ label: "Seed", min: 0, max: 99, step: 1, value: 0, oninput });
+
 export function download(blob, name) {
   const url = URL.createObjectURL(blob);
   h("a", { href: url, download: name }).click();

@@ -1,5 +1,5 @@
 // A policy with its options, ratio and seed as controls; the line of text stays the truth.
-import { field, h, select, slider } from "../elements.js";
+import { field, h, ratioSlider, seedSlider, select, slider } from "../elements.js";
 
 const NUMBERS = { whole: [1, 8, 1], number: [0, 4, 0.05] };
 
@@ -15,23 +15,8 @@ export class PolicyPanel {
     this.options = h("div", { class: "stack policy-options" });
     this.text = h("input", { type: "text", spellcheck: "false", autocomplete: "off" });
     this.text.addEventListener("change", () => this.readText());
-    this.ratio = slider({
-      label: "Share hidden",
-      min: 0.05,
-      max: 0.95,
-      step: 0.01,
-      value: 0.75,
-      format: (value) => `${Math.round(100 * value)} %`,
-      oninput: () => this.tell(),
-    });
-    this.seed = slider({
-      label: "Seed",
-      min: 0,
-      max: 99,
-      step: 1,
-      value: 0,
-      oninput: () => this.tell(),
-    });
+    this.ratio = ratioSlider(() => this.tell());
+    this.seed = seedSlider(() => this.tell());
     this.element = h(
       "div",
       { class: "stack" },

@@ -1,6 +1,6 @@
 // Policies: all of them on one picture at one ratio, how often each place is hidden, and schedules.
 import { modelField, PicturePicker } from "../chooser.js";
-import { field, h, slider, svg } from "../elements.js";
+import { field, h, ratioSlider, seedSlider, slider, svg } from "../elements.js";
 import { Board } from "../paint/board.js";
 import { Live } from "../paint/live.js";
 
@@ -57,23 +57,8 @@ class Policies {
       fail: this.fail,
       onpick: (id) => this.setPicture(id).catch(this.fail),
     });
-    this.ratio = slider({
-      label: "Share hidden",
-      min: 0.05,
-      max: 0.95,
-      step: 0.01,
-      value: 0.75,
-      format: percent,
-      oninput: () => this.refresh(),
-    });
-    this.seed = slider({
-      label: "Seed",
-      min: 0,
-      max: 99,
-      step: 1,
-      value: 0,
-      oninput: () => this.refresh(),
-    });
+    this.ratio = ratioSlider(() => this.refresh());
+    this.seed = seedSlider(() => this.refresh());
     this.modelBox = h("div");
     this.grid = h("div", { class: "policy-cards" });
     this.left = h("p", { class: "soft small" });
