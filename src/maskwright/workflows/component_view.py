@@ -71,6 +71,7 @@ def look_for(name: str, given: str | Policy, ratio: float) -> ComponentLook:
             " gallery cannot show side by side; look at them one after the other."
         )
     share = ratio if policy.share is None else policy.share
+    # A line may say another share than the ratio beside it, which is refused.
     if isinstance(given, str):
         share = ratio_with_share(given, ratio, USUAL_RATIO)
     check_variance_share(share)
@@ -99,6 +100,7 @@ class ComponentView:
         draws: masks that the numbers are over.
         """
         columns, numbers = [], {}
+        # Each policy has a basis of its own, fitted on the same pictures.
         for look in looks:
             basis = self._fitted(look.policy)
             columns.append(self._column(look, basis, count))
@@ -125,6 +127,7 @@ class ComponentView:
         return seen_column(look.line, basis, images, mask, scale)
 
     def _measure(self, look: ComponentLook, basis: Basis, draws: int) -> HiddenNumbers:
+        # No policy here looks at pictures, so masks are drawn for numbers of pictures alone.
         mask = hide_samples(look.policy, basis, torch.arange(draws), self._draw(look), 1)
         return HiddenNumbers(
             variance=round(float(mask.hidden_shares.mean()), 4),
