@@ -66,11 +66,14 @@ def work(job: Job, reporter: Reporter) -> int:
     # From the folder, since a worker elsewhere has nothing but the job.
     plan = open_plan(job.folder)
     count = 0
+    warned: set[str] = set()
     with job.open(plan) as ledger:
         while not _left_alone():
             claim = ledger.claim()
             if claim is not None:
-                _run_claimed(plan, job, ledger, claim, reporter)
+                what = f"{claim.arm}, seed {claim.seed}"
+                progress = StudyProgress(reporter, plan, ledger.records(), what, warned)
+                _run_claimed(plan, job, ledger, claim, progress)
                 count += 1
             elif _unfinished(ledger.records()):
                 time.sleep(min(_PATIENCE, job.heartbeat.interval))
@@ -86,10 +89,9 @@ def _left_alone() -> bool:
 
 
 def _run_claimed(
-    plan: StudyPlan, job: Job, ledger: Ledger, claim: Claim, reporter: Reporter
+    plan: StudyPlan, job: Job, ledger: Ledger, claim: Claim, progress: StudyProgress
 ) -> None:
     """Run one claimed trial, beating meanwhile, and put its record down."""
-    progress = StudyProgress(reporter, plan, ledger.records(), f"{claim.arm}, seed {claim.seed}")
     with ledger.beating(claim):
         try:
             length = job.lengths[claim.arm]
