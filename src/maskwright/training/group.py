@@ -107,8 +107,9 @@ class ProcessLost(MaskwrightError):
     def __init__(self, group: Group) -> None:
         super().__init__(
             f"Another of the {group.world_size} processes has ended or cannot be reached, so this"
-            f" one (number {group.rank}) stops too. The run goes on from its last checkpoint with"
-            " --resume; look into that process's own output for the reason."
+            f" one (number {group.rank}) stops too; look into that process's own output for the"
+            " reason. A training goes on from its last checkpoint with --resume, another command"
+            " when it is run again."
         )
 
 
@@ -120,10 +121,15 @@ def is_lost_process(error: BaseException) -> bool:
 
 
 @contextmanager
-def joined_group(launch: Launch, check: Callable[[], None] = lambda: None) -> Iterator[Group]:
+def joined_group(
+    launch: Launch,
+    check: Callable[[], None] = lambda: None,
+    patience: timedelta = PATIENCE,
+) -> Iterator[Group]:
     """Join the processes that a launcher has started; leaves them at the end.
 
     check: called while the first process waits for the others; raises when one of them has ended.
+    patience: how long one waits for the word of another.
 
     Raises MaskwrightError when they cannot be reached.
     """
@@ -135,14 +141,14 @@ def joined_group(launch: Launch, check: Callable[[], None] = lambda: None) -> It
     try:
         if launch.port is None:
             # The launcher keeps the meeting place, and torch finds it by itself.
-            dist.init_process_group(backend, timeout=PATIENCE)
+            dist.init_process_group(backend, timeout=patience)
         else:
             dist.init_process_group(
                 backend,
                 store=_meet(launch, check),
                 rank=launch.rank,
                 world_size=launch.world_size,
-                timeout=PATIENCE,
+                timeout=patience,
             )
     except (RuntimeError, ValueError) as error:
         raise MaskwrightError(
