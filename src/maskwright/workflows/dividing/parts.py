@@ -97,4 +97,7 @@ def write_tensors(path: Path, tensors: Tensors) -> None:
 def join_tensors(parts: Parts, share: Share) -> Tensors:
     """The rows of all parts, one after another."""
     loaded = [load_file(parts.place(stretch)) for stretch in share.every]
-    return {name: torch.cat([part[name] for part in loaded]) for name in loaded[0]}
+    joined: Tensors = {}
+    for name in loaded[0]:
+        joined[name] = torch.cat([part[name] for part in loaded])
+    return joined

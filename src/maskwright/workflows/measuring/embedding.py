@@ -71,8 +71,10 @@ class Embedding:
         """What sets these vectors apart from those of other weights, pictures or options."""
         loaded, source = self.encoder.loaded, self.source
         # Every byte of ten million files would be read twice for their fingerprint.
-        files = isinstance(source, PictureFiles)
-        pictures = hash_strings(source.keys) if files else source.fingerprint
+        if isinstance(source, PictureFiles):
+            pictures = hash_strings(source.keys)
+        else:
+            pictures = source.fingerprint
         labels = (repr(source.labels and list(source.labels)), repr(source.classes))
         model = (hash_weights(loaded.model), repr(loaded.model.config), str(loaded.scale))
         device = self.encoder.device.type

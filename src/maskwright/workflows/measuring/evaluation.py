@@ -143,7 +143,6 @@ def measure_encoders(
             _drop_heads(files[name])
         features[name] = context.describe_features()
         tested[name] = context.test.keys
-        context.done()
     assert first is not None, "there is at least one encoder"
     measured = {
         "features": features,
@@ -179,6 +178,7 @@ def _measure_all(
         files[title] = dict(context.files)
         context.files.clear()
     reporter.finish()
+    context.done()
 
     # Several probes may note the same about an encoder; each note is shown once.
     for note in notes:
