@@ -19,6 +19,7 @@ from torch import Tensor
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.variables import Launch
+from maskwright.support.whole_batch import join_rows
 
 # The first process may decode millions of pictures while the others wait for its word.
 PATIENCE = timedelta(hours=2)
@@ -96,6 +97,10 @@ class Group:
         parts = [torch.empty_like(rows) for _ in range(self.world_size)]
         dist.all_gather(parts, rows)
         return torch.cat(parts)
+
+    def join_rows(self, rows: Tensor) -> Tensor:
+        """The rows (B, ...) of all processes for a loss that compares them; see `whole_batch`."""
+        return rows if self.world_size == 1 else join_rows(rows)
 
 
 ALONE = Group()

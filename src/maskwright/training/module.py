@@ -116,7 +116,7 @@ class PretrainModule(SteppedModule):
         policy_loss = None
         if self.masker.learners:
             errors = patch_errors(prediction)
-            policy_loss = self.masker.learn(scene, mask, errors, self.group.gather_rows)
+            policy_loss = self.masker.learn(scene, mask, errors, self.group)
 
         self.record(mask, value, prediction.truth)
         if self.picture_losses is not None:
