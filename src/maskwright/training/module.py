@@ -18,7 +18,7 @@ from maskwright.training.layer_rates import IS_ENCODER, encoder_share, rate_by_l
 from maskwright.training.optimizers import find_optimizer
 from maskwright.training.pretrain_parts import PretrainParts, PretrainStepSettings, training_cost
 from maskwright.training.shown import Shown, show
-from maskwright.training.step_parts import StepPart, mean_row, parts_of
+from maskwright.training.step_parts import StepPart, is_by_picture, mean_row, parts_of
 from maskwright.training.stepped import SteppedModule
 
 
@@ -76,9 +76,13 @@ class PretrainModule(SteppedModule):
             progress=progress,
         )
         losses, rows = [], []
+        before = dict(self.counts)
         for part in parts:
             losses.append(part.share * self.learn_from(part, progress))
             rows.append(self.latest)
+        # Where each picture draws a ratio, processes see more or fewer patches than each other.
+        if self.processes > 1 and is_by_picture(self.masker.settings.ratio):
+            self.count_uneven(before)
         if len(parts) > 1:
             self.latest = mean_row(rows, [part.share for part in parts])
         if self._costs:
