@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sqlite3
@@ -24,6 +25,7 @@ from maskwright.studies.record import StudyRecord
 from maskwright.studies.study import study
 from maskwright.studies.workers import Job, work_alone
 from maskwright.support.errors import MaskwrightError, NotAvailable
+from maskwright.support.reporting import LogReporter
 from tests.studies.conftest import BASE, QUICK
 from tests.studies.starter import start_worker, wait_for
 
@@ -117,7 +119,7 @@ def test_a_study_of_which_every_trial_failed_has_no_answer_and_says_so(
     assert {trial.state for trial in StudyRecord.load(out / "study.json").trials} == {"failed"}
 
 
-def test_an_arm_that_cannot_be_is_told_before_anything_is_written(
+def test_an_arm_that_cannot_be_is_refused_before_anything_is_written(
     plan_values: dict[str, Any], tmp_path: Path
 ) -> None:
     plan = written(plan_values, tmp_path, arms={"random": {}, "typo": {"policy": "rondom"}})
@@ -128,8 +130,11 @@ def test_an_arm_that_cannot_be_is_told_before_anything_is_written(
     )
 
 
-def test_an_arm_without_its_weights_fails_with_the_reason_and_the_others_go_on(
-    plan_values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_arm_without_its_weights_is_left_out_with_the_reason_and_the_others_go_on(
+    plan_values: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("maskwright.weights.vgg.imagenet_state", _no_weights)
     loss = "mse + perceptual(extractor='vgg16', layers=['relu1_2'])"
@@ -137,7 +142,10 @@ def test_an_arm_without_its_weights_fails_with_the_reason_and_the_others_go_on(
         written(plan_values, tmp_path, arms={"pixels": {}, "features": {"loss": loss}}),
         tmp_path / "study",
     )
-    record = study(plan, out=out, heartbeat=QUICK)
+    caplog.set_level(logging.INFO, "maskwright")
+    record = study(plan, reporter=LogReporter(visible=False), out=out, heartbeat=QUICK)
+    assert "1 of 2 trials failed" not in caplog.text, "an arm that was not tried is no failure"
+    assert "Left out, for lack of weights or packages: features" in caplog.text
     assert states(record) == {("pixels", 0): "done", ("features", 0): "failed"}
     assert record.trials[1].error == "Fetch the weights."
     assert json.loads((out / "lengths.json").read_text())["features"] == {

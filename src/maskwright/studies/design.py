@@ -47,6 +47,11 @@ class Design:
     rates: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, PretrainSettings] = field(default_factory=dict)
 
+    @property
+    def left_out(self) -> list[str]:
+        """The arms that cannot run here, because weights or packages are missing."""
+        return [name for name, length in self.lengths.items() if NOT_AT_HAND in length]
+
 
 def keep_plan(plan: StudyPlan, folder: Path) -> None:
     """Write a plan that `join_plan` gave into the study's folder."""
@@ -94,7 +99,7 @@ def keep_lengths(design: Design, folder: Path, reporter: Reporter) -> Design:
         return design
     lengths = read_json(file)
     # What was missing on the first day may have been fetched since.
-    late = [name for name in lengths if NOT_AT_HAND in lengths[name]]
+    late = Design(lengths, {}).left_out
     lengths.update({name: design.lengths[name] for name in late})
     if late:
         write_json(file, lengths)

@@ -121,7 +121,10 @@ def run_plan(
         return collect(plan, job)
 
     _run_missing(plan, job, running, reporter)
-    return _conclude(plan, collect(plan, job), folder, reporter)
+    record = _conclude(plan, collect(plan, job), folder, reporter)
+    _say_what_is_missing(record, design.left_out, reporter)
+    _refuse_failure(record, folder)
+    return record
 
 
 def collect(plan: StudyPlan, job: Job) -> StudyOutcome:
@@ -179,29 +182,42 @@ def _run_missing(plan: StudyPlan, job: Job, running: RunningSettings, reporter: 
 def _conclude(
     plan: StudyPlan, record: StudyOutcome, folder: Path, reporter: Reporter
 ) -> StudyOutcome:
-    """Measure across policies, write study.json and say how the arms compare."""
-    left = sum(trial.state in ("waiting", "running") for trial in record.trials)
-    failed = sum(trial.state == "failed" for trial in record.trials)
+    """Measure across policies, write study.json and the page, and say how the arms compare."""
     # The matrix needs every model, so it waits until no trial is to run any more.
-    if plan.measures.cross and plan.measures.masks and not left:
+    if plan.measures.cross and plan.measures.masks and not _still_to_run(record):
         record = add_cross(record, folder, plan.measures, reporter)
     record = add_random_weights(record, folder, plan.measures, reporter)
     record = add_votes(record, folder, reporter)
     page = write_report(record, folder)
     write_results(record, folder)
     say_result(reporter, record.lines())
-    # What is missing comes last, where it is not overlooked.
+    reporter.say(f"Written to {page}, with report.md, results.json and study.json beside it")
+    return record
+
+
+def _still_to_run(record: StudyOutcome) -> int:
+    return sum(trial.state in ("waiting", "running") for trial in record.trials)
+
+
+def _say_what_is_missing(record: StudyOutcome, left_out: list[str], reporter: Reporter) -> None:
+    """Trials that failed, are still to run, or belong to arms that cannot run here: said last,
+    where it is not overlooked.
+    """
+    # Arms without their weights are no failures: nothing was tried.
+    failed = sum(trial.state == "failed" and trial.arm not in left_out for trial in record.trials)
     if failed:
         reporter.warn(
             f"{failed} of {len(record.trials)} trials failed; --retry-failed runs them again"
         )
-    if left:
+    if left := _still_to_run(record):
         reporter.warn(
             f"{left} of {len(record.trials)} trials are still to run; repeat the command to go on"
         )
-    reporter.say(f"Written to {page}, with report.md, results.json and study.json beside it")
-    _refuse_failure(record, folder)
-    return record
+    if left_out:
+        reporter.warn(
+            f"Left out, for lack of weights or packages: {', '.join(left_out)}; --retry-failed runs"
+            " them once those are here"
+        )
 
 
 def _refuse_failure(record: StudyOutcome, folder: Path) -> None:
