@@ -91,6 +91,8 @@ def _start_here(ray: Any, workers: int) -> None:
         log_to_driver=False,
         logging_level="ERROR",
         _node_ip_address=HERE,
+        # Ray's workers give way to every other program (15); those of a study are the work itself.
+        _system_config={"worker_niceness": 0},
     )
 
 
