@@ -14,7 +14,7 @@ from torch import Tensor
 from maskwright.losses.uniformity import Uniformity, log_mean_potential
 from maskwright.masking.learned import mean_similarity
 from maskwright.support.seeding import torch_generator
-from maskwright.support.whole_batch import join_while_training, own_gradient
+from maskwright.support.whole_batch import own_gradient
 from maskwright.training.group import Group
 from tests.losses.predictions import draw
 
@@ -56,7 +56,7 @@ def test_shares_of_the_gradient_average_to_that_of_the_whole_batch() -> None:
 
 def test_a_process_alone_has_its_own_rows() -> None:
     rows = torch.ones(2, 3, requires_grad=True)
-    assert join_while_training(rows) is rows
+    assert draw(batch=2).join(rows) is rows
     assert Group().join_rows(rows) is rows
 
 
@@ -81,15 +81,16 @@ def measure_share(rank: int, world: int, folder: Path | str) -> None:
     outer = layer if world == 1 else torch.nn.parallel.DistributedDataParallel(layer)
     own = rows[rank * COUNT // world : (rank + 1) * COUNT // world]
     latent = outer(own)
-    prediction = dataclasses.replace(draw(batch=len(own)), latent=latent, num_prefix=0)
+    join = Group(rank, world).join_rows
+    alone = dataclasses.replace(draw(batch=len(own)), latent=latent, num_prefix=0)
+    prediction = dataclasses.replace(alone, join=join)
     uniformity = Uniformity()(prediction, prediction.patches)
-    likeness = mean_similarity(Group(rank, world).join_rows(torch.sigmoid(latent.mean(1))))
+    likeness = mean_similarity(join(torch.sigmoid(latent.mean(1))))
     (uniformity + likeness).backward()
     # only the first process measures, as it does for held-out pictures: nothing may wait for the
     # other
     if rank == 0:
-        with torch.no_grad():
-            Uniformity()(prediction, prediction.patches)
+        Uniformity()(alone, alone.patches)
     found = [uniformity.detach(), likeness.detach(), layer.weight.grad, layer.bias.grad]
     torch.save(found, f"{folder}/{world}-{rank}.pt")
 

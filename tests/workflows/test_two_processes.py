@@ -25,7 +25,7 @@ MATRIX = Path(__file__).parents[2] / "bench" / "cluster" / "matrix.py"
 CELLS = {
     "one ratio for a batch": [
         *("--policies", "0.5*block(size=2) + 0.5*hard(mix=0)", "adversarial"),
-        *("--set", "sample=loss", "optimizer=muon"),
+        *("--set", "sample=loss", "optimizer=muon", "loss=mse + 0.1*uniformity"),
     ],
     "ratio by picture": [
         *("--policies", "random", "components(count=8)", "--lengths", "steps"),

@@ -14,7 +14,6 @@ from maskwright.losses.term import Needs
 from maskwright.patches.pixels import widen
 from maskwright.patches.prediction import Prediction
 from maskwright.support.checks import check_number, check_one_of
-from maskwright.support.whole_batch import join_while_training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +24,7 @@ class Uniformity:
     gives 0. Two masks of the same picture (masks_per_image) count as different images.
 
     In training on several processes the pairs are those of the whole batch, and after the usual
-    averaging the gradients are those of one process that holds it all. Without gradients (held-out
-    loss) each process answers for its own images.
+    averaging the gradients are those of one process that holds it all.
 
     Formula: log mean(exp(-t * |z[a] - z[b]|^2)) over pairs a, b
     Source: Wang and Isola 2020.
@@ -51,7 +49,7 @@ class Uniformity:
         # exp of distances needs float32
         with torch.autocast(images.device.type, enabled=False):
             embeddings = F.normalize(widen(prediction.embedding(self.of)), dim=1)
-            return log_mean_potential(join_while_training(embeddings), self.t)
+            return log_mean_potential(prediction.join(embeddings), self.t)
 
 
 def log_mean_potential(embeddings_BD: Tensor, t: float) -> Tensor:

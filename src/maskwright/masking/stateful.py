@@ -18,6 +18,7 @@ from maskwright.masking.policy import Policy, Scene, Traits
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.whole_batch import own_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +34,6 @@ class PolicyContext:
     grid: Grid
     num_pictures: int
     build_scorer: Callable[[int, int], nn.Module]
-
-
-def own_rows(rows: Tensor) -> Tensor:
-    """The rows of a process that trains alone are all there are."""
-    return rows
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,11 @@ import torch.distributed as distributed
 from torch import Tensor
 
 
+def own_rows(rows: Tensor) -> Tensor:
+    """The rows of a process that trains or measures alone are all there are."""
+    return rows
+
+
 def join_rows(rows: Tensor) -> Tensor:
     """The rows (B, ...) of all processes in the order of their ranks; all of them have to call it.
 
@@ -17,16 +22,6 @@ def join_rows(rows: Tensor) -> Tensor:
     """
     joined: Tensor = _Gather.apply(rows)
     return joined
-
-
-def join_while_training(rows: Tensor) -> Tensor:
-    """The rows of all processes where there are several and gradients are computed; else the own.
-
-    Held-out loss is measured by the first process alone, without gradients; there the others would
-    be waited for in vain.
-    """
-    joined = distributed.is_available() and distributed.is_initialized()
-    return join_rows(rows) if joined and torch.is_grad_enabled() else rows
 
 
 class _Gather(torch.autograd.Function):
