@@ -14,7 +14,9 @@ PATIENCE = 120.0
 
 def start_worker(job: Any, folder: Path) -> None:
     """Start a worker and wait to be killed."""
-    get_context("spawn").Process(target=work_when_alone, args=(job, folder)).start()
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["maskwright.studies.workers"])
+    context.Process(target=work_when_alone, args=(job, folder)).start()
     time.sleep(PATIENCE)
 
 

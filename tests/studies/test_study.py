@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import sqlite3
 import time
@@ -28,6 +27,7 @@ from maskwright.support.errors import MaskwrightError, NotAvailable
 from maskwright.support.reporting import LogReporter
 from tests.studies.conftest import BASE, QUICK
 from tests.studies.starter import start_worker, wait_for
+from tests.warm_start import WarmProcess
 
 
 def written(values: dict[str, Any], tmp_path: Path, **changes: Any) -> Path:
@@ -187,17 +187,16 @@ def test_a_worker_killed_with_kill_9_loses_nothing_and_nothing_runs_twice(
     )
     with job.open(build_plan(values, "tiny")) as ledger:
         ledger.enqueue([("random", 0), ("block", 0)])
-    worker = get_context("spawn").Process(target=work_alone, args=(job,))
-    worker.start()
+    worker = WarmProcess(work_alone, job, folder=tmp_path)
     run = out / "trials" / "1-block-seed0" / "run"
     deadline = time.monotonic() + 200
     while not (run / "checkpoints" / "last.ckpt").exists():
         assert time.monotonic() < deadline
-        assert worker.is_alive()
+        assert worker.is_alive, worker.said()
         time.sleep(0.05)
     kept = (out / "trials" / "0-random-seed0" / "trial.json").read_bytes()
-    os.kill(worker.pid or 0, signal.SIGKILL)
-    worker.join()
+    worker.send_signal(signal.SIGKILL)
+    assert worker.wait() == -signal.SIGKILL
     with job.open(build_plan(values, "tiny")) as ledger:
         assert [record.state for record in ledger.records()] == ["done", "running"]
     threads = torch.get_num_threads()

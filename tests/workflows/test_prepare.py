@@ -4,10 +4,7 @@ survives being killed.
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -24,6 +21,7 @@ from maskwright.support.files import read_json
 from maskwright.workflows.loading.pictures import eval_batch
 from maskwright.workflows.masks import masks
 from maskwright.workflows.prepare import prepare
+from tests.warm_start import warm_command
 
 
 class Listener:
@@ -200,34 +198,23 @@ def test_a_killed_program_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -
         Image.fromarray(rng.integers(0, 256, (100, 150, 4), dtype=np.uint8)).save(
             tmp_path / f"many/{at:03d}.png"
         )
-    options = "size=64, crop='smart', heads='none', priors='foreground'"
-    words = (
-        "from maskwright.workflows.prepare import prepare; prepare({data!r}, {out!r},"
-        f" {options})"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-
-    def start(out: str) -> subprocess.Popen[bytes]:
-        call = words.format(data=str(tmp_path / "many"), out=str(tmp_path / out))
-        return subprocess.Popen(
-            [sys.executable, "-c", call], env=environment, stderr=subprocess.DEVNULL
-        )
-
+    words = ["prepare", "many", "--out", "store", "--size", "64", "--crop", "smart"]
+    words += ["--heads", "none", "--priors", "foreground"]
     stages = (
         ".store.windows/journal.jsonl",
         ".store.part/journal.jsonl",
         "store/priors/.foreground.part/journal.jsonl",
     )
     for stage in stages:
-        running, deadline = start("store"), time.monotonic() + 60
+        running, deadline = warm_command(tmp_path, *words), time.monotonic() + 60
         while (
             not ((tmp_path / stage).exists() and (tmp_path / stage).stat().st_size)
-            and running.poll() is None
+            and running.is_alive
         ):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         running.send_signal(signal.SIGKILL)
-        running.wait()
+        assert running.wait() == -signal.SIGKILL, running.said()
     for out in ("store", "whole"):
         prepare(
             tmp_path / "many",

@@ -7,8 +7,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,11 +16,8 @@ import torch
 
 from maskwright.cli.main import main
 from tests.conftest import draw_pictures
+from tests.warm_start import WarmProcess, warm_command
 
-PROGRAM = (
-    "import sys, torch; torch.set_num_threads(1); from maskwright.cli.main import main;"
-    " sys.exit(main(sys.argv[1:]))"
-)
 OPTIONS = {
     "--image-size": "16",
     "--patch-size": "4",
@@ -38,22 +33,9 @@ OPTIONS = {
 WORDS = [word for pair in OPTIONS.items() for word in pair]
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    source = str(Path(__file__).parents[2] / "src")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": source,
-        "MASKWRIGHT_CACHE": str(folder / "cache"),
-        "OMP_NUM_THREADS": "1",
-    }
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "pretrain", *words],
-        env=environment,
-        cwd=folder,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+def start(folder: Path, *words: str) -> WarmProcess:
+    variables = {**os.environ, "MASKWRIGHT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    return warm_command(folder, "pretrain", *words, variables=variables)
 
 
 def wait_for_rows(run: Path, count: int) -> None:
@@ -100,8 +82,7 @@ def test_a_stopped_or_killed_run_resumes_to_the_same_weights(
     with start(whole, "pictures.npy", "--out", out, "--epochs", "10", *WORDS) as part:
         wait_for_rows(whole / out, 10)
         part.send_signal(number)
-        told = part.communicate(timeout=100)[0]
-    assert part.returncode == code, told
+        assert part.wait() == code, part.said()
     kept = json.loads((whole / out / "run.json").read_text())
     assert kept["state"] == state
     assert kept["step"] < 10 * 4

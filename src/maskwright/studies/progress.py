@@ -18,8 +18,19 @@ class StudyProgress:
     """
 
     def __init__(
-        self, reporter: Reporter, plan: StudyPlan, records: Sequence[TrialRecord], what: str
+        self,
+        reporter: Reporter,
+        plan: StudyPlan,
+        records: Sequence[TrialRecord],
+        what: str,
+        warned: set[str] | None = None,
     ) -> None:
+        """Speak for one trial.
+
+        what: the trial, or the workers, as the line names them.
+        warned: warnings of earlier trials, which are not repeated; those of this one come in.
+        """
+        self._warned = set() if warned is None else warned
         self._reporter = reporter
         self._what = what
         self._total = len(plan.keys)
@@ -35,6 +46,11 @@ class StudyProgress:
         log.info(text)
 
     def warn(self, text: str) -> None:
+        # Trials of the same pictures warn of the same.
+        if text in self._warned:
+            log.info(text)
+            return
+        self._warned.add(text)
         self._reporter.warn(f"{self._what}: {text}")
 
     def progress(self, label: str, done: float, total: float, detail: str) -> None:

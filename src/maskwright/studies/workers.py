@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,14 @@ def work(job: Job, reporter: Reporter) -> int:
     # From the folder, since a worker elsewhere has nothing but the job.
     plan = open_plan(job.folder)
     count = 0
+    warned: set[str] = set()
     with job.open(plan) as ledger:
         while not _left_alone():
             claim = ledger.claim()
             if claim is not None:
-                _run_claimed(plan, job, ledger, claim, reporter)
+                what = f"{claim.arm}, seed {claim.seed}"
+                progress = StudyProgress(reporter, plan, ledger.records(), what, warned)
+                _run_claimed(plan, job, ledger, claim, progress)
                 count += 1
             elif _unfinished(ledger.records()):
                 time.sleep(min(_PATIENCE, job.heartbeat.interval))
@@ -86,10 +90,9 @@ def _left_alone() -> bool:
 
 
 def _run_claimed(
-    plan: StudyPlan, job: Job, ledger: Ledger, claim: Claim, reporter: Reporter
+    plan: StudyPlan, job: Job, ledger: Ledger, claim: Claim, progress: StudyProgress
 ) -> None:
     """Run one claimed trial, beating meanwhile, and put its record down."""
-    progress = StudyProgress(reporter, plan, ledger.records(), f"{claim.arm}, seed {claim.seed}")
     with ledger.beating(claim):
         try:
             length = job.lengths[claim.arm]
@@ -110,8 +113,7 @@ def work_together(job: Job, reporter: Reporter) -> None:
 
     A worker that dies leaves its trial to the others.
     """
-    # Spawned, not forked: CUDA and threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
+    context = starting_context()
     processes = [
         context.Process(target=work_alone, args=(job,), name=f"worker {number + 1}")
         for number in range(job.workers)
@@ -130,7 +132,21 @@ def work_together(job: Job, reporter: Reporter) -> None:
         raise
 
 
-def _died(worker: SpawnProcess) -> str | None:
+def starting_context() -> ForkServerContext | SpawnContext:
+    """How worker processes are started: none is a copy of this one, for CUDA and threads do not
+    survive a fork.
+
+    A process that has only imported this module is copied instead, where the system can. Importing
+    torch takes seconds, and its memory is then shared by all workers.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _died(worker: BaseProcess) -> str | None:
     return f"exit code {worker.exitcode}" if worker.exitcode else None
 
 
