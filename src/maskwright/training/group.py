@@ -33,7 +33,7 @@ class Group:
 
     rank: its number; the first, 0, decides and writes.
     world_size: how many there are.
-    local_rank: its number on this machine, which is the number of its card.
+    local_rank: its number on this machine.
     """
 
     rank: int = 0
@@ -106,6 +106,15 @@ class Group:
 ALONE = Group()
 
 
+def card_number(local_rank: int) -> int:
+    """Which of the cards that a process sees is its own.
+
+    SLURM may show every process one card alone, which then is number 0 for all; and processes that
+    compute on the CPU may be more than there are cards.
+    """
+    return local_rank % max(1, torch.cuda.device_count())
+
+
 class ProcessLost(MaskwrightError):
     """Another process has ended, or cannot be reached."""
 
@@ -141,7 +150,7 @@ def joined_group(
     # Numbers of the processes travel over gloo on the CPU, gradients of cards over NCCL.
     has_cards = torch.cuda.is_available() and dist.is_nccl_available()
     if has_cards:
-        torch.cuda.set_device(launch.local_rank)
+        torch.cuda.set_device(card_number(launch.local_rank))
     backend = "cpu:gloo,cuda:nccl" if has_cards else "gloo"
     try:
         if launch.port is None:
