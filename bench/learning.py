@@ -192,6 +192,7 @@ def read_flags(text: str) -> dict[str, str]:
 def train_peer(turn: dict[str, Any], pictures: Pictures, folder: Path) -> dict[str, Any]:
     """A part of the peer's training."""
     beta2 = 0.999 if turn["arm"] == "peer" else 0.95
+    # The usual grid: the finer one that we take on a CPU would cost this model four times as much.
     patch = choose_patch(*pictures.size)
     recipe = PeerRecipe(turn["rate"], beta2, turn["peer_model"], patch, turn["seed"])
     peer = PeerRun(recipe, pictures, folder)

@@ -16,6 +16,7 @@ import torch
 
 import maskwright
 from tests.conftest import draw_pictures
+from tests.warm_start import warm_command
 
 MATRIX = Path(__file__).parents[2] / "bench" / "cluster" / "matrix.py"
 
@@ -117,14 +118,8 @@ def run_command(folder: Path, words: list[str], more: dict[str, str] | None = No
     """`maskwright pretrain ...` with a path on which Python looks for sitecustomize."""
     env = environment(folder)
     env |= {"PYTHONPATH": os.pathsep.join([str(folder), env["PYTHONPATH"]]), **(more or {})}
-    done = subprocess.run(
-        [sys.executable, "-m", "maskwright", "pretrain", *words],
-        env=env,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode in (0, 130), done.stderr[-3000:]
-    return done.returncode
+    # The other process is started by this one, as always.
+    with warm_command(folder, "pretrain", *words, variables=env) as running:
+        code = running.wait()
+        assert code in (0, 130), running.said()[-3000:]
+    return code

@@ -74,6 +74,16 @@ def test_the_patch_divides_the_image(side: int, expected: int) -> None:
     assert choose_patch(side, side) == expected
 
 
+@pytest.mark.parametrize(("side", "expected"), [(32, 2), (28, 2), (16, 2), (40, 2), (48, 6)])
+def test_tiny_pictures_get_small_patches_on_a_cpu_and_a_smaller_part_is_predicted(
+    side: int, expected: int
+) -> None:
+    assert choose_patch(side, side, fine=True) == expected
+    settings = complete(Facts(5000, side, 3, "cpu", 2), decoder="cross")
+    many = (side // expected) ** 2 >= 256
+    assert settings.mask.predict == (0.2 if many else 0.34)
+
+
 def test_the_learning_rate_follows_the_pictures_of_a_step_and_shows_its_arithmetic() -> None:
     settings, choices = choose(
         build_settings(data="x", batch_size=32, accumulate=8, base_lr=1e-3), FOUND
@@ -125,7 +135,7 @@ def test_a_cpu_gets_what_learns_most_in_minutes_and_says_why() -> None:
     chosen = reasons(Facts(50_000, 32, 3, "cpu", 2), minutes=8)
     names = ("model", "decoder", "predict", "crop_scale", "batch_size", "optimizer", "lr")
     values = [chosen[name][0] for name in names]
-    assert values[:6] == ["vit_nano", "cross", 0.34, 0.4, 128, "muon"]
+    assert values[:6] == ["vit_nano", "cross", 0.2, 0.4, 128, "muon"]
     assert values[6] == pytest.approx(8e-3, rel=0.01)
     assert "learns more than a wide one" in chosen["model"][1]
     assert chosen["lr"][1] == "1.1e-02 x (128 pictures / 256)^0.5 = 8.0e-03"
@@ -151,13 +161,14 @@ def test_other_devices_keep_what_was_published() -> None:
     ids=str,
 )
 def test_a_long_budget_is_worth_a_wider_model(length: dict[str, Any], model: str) -> None:
-    assert complete(Facts(50_000, 32, 3, "cpu", 2), **length).model.model == model
+    found = Facts(50_000, 32, 3, "cpu", 2)
+    assert complete(found, patch_size=4, **length).model.model == model
 
 
 def test_larger_pictures_make_the_same_minutes_shorter() -> None:
     small, large = (Facts(50_000, side, 3, "cpu", 2) for side in (32, 96))
-    assert complete(small, minutes=240).model.model == "stl10_192x8"
-    assert complete(large, minutes=240).model.model == "vit_nano"
+    assert complete(small, patch_size=4, minutes=240).model.model == "stl10_192x8"
+    assert complete(large, patch_size=4, minutes=240).model.model == "vit_nano"
 
 
 @pytest.mark.parametrize("given", [{"lr": 1e-3}, {"base_lr": 3e-3}], ids=str)

@@ -38,6 +38,9 @@ __all__ = [
 SIDES = (224, 192, 160, 128, 96, 64, 48, 32)
 # Sheets of reconstructions that a person still looks through.
 KEEPABLE_SAMPLES = 10
+# Up to this side pictures are tiny. On a CPU they get about 16 patches a side, which taught more of
+# CIFAR-10 in eight minutes on two cores (docs/log.md).
+TINY_SIDE = 40
 # Pictures seen from which torch.compile wins back the time that it takes.
 WORTH_COMPILING = 2_000_000
 
@@ -80,7 +83,9 @@ def choose_geometry(
 ) -> tuple[int | str, int]:
     """Image and patch size for looking at masks, chosen as a training would."""
     size: int | str = image_size if image_size is not None else choose_side(min(median), device)
-    return size, patch_size if patch_size is not None else choose_patch(*parse_size(size))
+    if patch_size is None:
+        patch_size = choose_patch(*parse_size(size), fine=device == "cpu")
+    return size, patch_size
 
 
 def choose_side(short_side: int, device: str) -> int:
@@ -92,13 +97,17 @@ def choose_side(short_side: int, device: str) -> int:
     )
 
 
-def choose_patch(height: int, width: int) -> int:
-    """The patch side that gives a grid of 8 to 14 patches along the shorter side and
-    divides both.
+def choose_patch(height: int, width: int, *, fine: bool = False) -> int:
+    """The patch side that gives a grid of 8 to 14 patches along the shorter side and divides both.
+
+    fine: 16 patches a side for tiny pictures.
     """
     short = min(height, width)
-    # Larger pictures bear finer grids: 14 patches a side as ViT-B/16 has at 224 pixels.
-    least = max(1, short // (14 if short >= 160 else 12 if short >= 96 else 8))
+    if fine and short <= TINY_SIDE:
+        least = max(2, short // 16)
+    else:
+        # Larger pictures bear finer grids: 14 patches a side as ViT-B/16 has at 224 pixels.
+        least = max(1, short // (14 if short >= 160 else 12 if short >= 96 else 8))
     return next(
         (side for side in range(least, short + 1) if height % side == 0 and width % side == 0), 1
     )
@@ -126,7 +135,8 @@ def _patch_size(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.model.patch_size is not None:
         return []
     height, width = parse_size(settings.data.image_size or 0)
-    side = choose_patch(height, width)
+    # Weights that patches are resampled for have never seen such small ones.
+    side = choose_patch(height, width, fine=facts.device == "cpu" and facts.start is None)
     return [Choice("patch_size", side, f"a grid of {height // side}x{width // side} patches")]
 
 
