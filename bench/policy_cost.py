@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from maskwright.data.loader import Batch
 from maskwright.losses.objective import build_objective
@@ -133,7 +132,7 @@ class PolicyStep:
             prediction = self.model(self.shown.images, mask, self.masker.weights(scene, mask))
             loss = self.objective(prediction, self.shown.images, 0.5).total
             own = (
-                self.masker.learn(scene, mask, patch_errors(prediction), _alone)
+                self.masker.learn(scene, mask, patch_errors(prediction))
                 if len(self.masker.learners)
                 else None
             )
@@ -156,10 +155,6 @@ class PolicyStep:
         visible = visible_count(count, 0.75)
         own = count_step(self.shape.config, visible, count - visible).training
         return 1 + self.masker.spent["policy_flops"] / (own * self.shape.batch * self.steps)
-
-
-def _alone(rows: Tensor) -> Tensor:
-    return rows
 
 
 def main() -> None:

@@ -81,6 +81,7 @@ ONLY_PARSED = {
     "runs/cifar10 ": "needs that run; tests/workflows/test_select.py has one",
     "TINY-IMAGENET": "as above",
     "anime@small": "as above",
+    "study PLAN": "needs a cluster; tests/studies/test_ray_workers.py starts one",
     "--devices": "starts two processes; tests/workflows/test_two_processes.py does",
     "--compile": "compiles for half a minute; tests/workflows/test_compiled_runs.py does without",
     "--track": "starts two trackers; tests/training/test_trackers.py reads them back",

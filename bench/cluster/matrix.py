@@ -135,7 +135,7 @@ def draw_pictures() -> np.ndarray:
 def print_table(rows: list[dict[str, Any]]) -> int:
     """A line a cell; returns 1 where one falls short."""
     fallen = 0
-    print(f"{'':48}  ranks  resumed  images  masks as alone  weights off alone by")
+    print(f"{'':48}  ranks  resumed  counts  images  masks as alone  weights off alone by")
     for row in rows:
         good = row["ranks_equal"] and row["resumed_equal"] and row["counts_equal"]
         alone = ""
@@ -143,8 +143,10 @@ def print_table(rows: list[dict[str, Any]]) -> int:
             good = good and row["same_masks"] > 0.99
             alone = f"{row['same_masks']:13.1%}  {row['off_alone']:20.1e}"
         fallen += not good
-        words = ["equal" if row[f"{name}_equal"] else "DIFFER" for name in ("ranks", "resumed")]
-        print(f"{row['cell']:48}  {words[0]:6} {words[1]:8} {row['images']:6}  {alone}")
+        judged = ("ranks", "resumed", "counts")
+        words = ["equal" if row[f"{name}_equal"] else "DIFFER" for name in judged]
+        shown = f"{words[0]:6} {words[1]:8} {words[2]:7} {row['images']:6}"
+        print(f"{row['cell']:48}  {shown}  {alone}")
     print(f"{len(rows)} cells, each straight and stopped; {fallen} fall short")
     return int(fallen > 0)
 

@@ -18,12 +18,14 @@ from torch import Tensor
 import maskwright
 import maskwright.workflows.pretrain as pretraining
 import maskwright.workflows.runs.curves as curves
+from maskwright.components.mask import ComponentMask
 from maskwright.masking.policy import Scene
 from maskwright.patches.mask import PatchMask
 from maskwright.support.reporting import LogReporter
 from maskwright.support.variables import find_launch
 from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.clock import Clock
+from maskwright.training.component_masker import ComponentMasker
 from maskwright.training.group import Group, joined_group
 from maskwright.training.masker import Masker
 from maskwright.training.trainer import Trainer
@@ -155,15 +157,18 @@ def train_alone(cell: Any, out: Path, pictures: Path, group: Group) -> Seen:
 def recording(seen: Seen, group: Group) -> Iterator[None]:
     """Write down masks and the end of trainings, and let the clock go by batches."""
     batches = 0
-    draw, run_batch, fit = Masker.draw, Trainer._run_batch, Trainer.fit
+    run_batch, fit = Trainer._run_batch, Trainer.fit
+    draws = {masker: masker.draw for masker in (Masker, ComponentMasker)}
     now = Clock.now
 
-    def recorded(self: Masker, scene: Scene) -> PatchMask:
-        mask = draw(self, scene)
+    def recorded(self: Masker | ComponentMasker, scene: Scene) -> PatchMask:
+        mask = draws[type(self)](self, scene)
         epoch = seen.state["epoch"]
         assert scene.sample_ids is not None
-        for sample, ids in zip(scene.sample_ids.tolist(), mask.masked_ids.tolist(), strict=True):
-            seen.masks[epoch, sample] = tuple(ids)
+        # Of patches, or of the parts of whole pictures, which may be of other counts.
+        hidden = mask.is_hidden if isinstance(mask, ComponentMask) else mask.is_masked
+        for sample, flags in zip(scene.sample_ids.tolist(), hidden, strict=True):
+            seen.masks[epoch, sample] = tuple(flags.nonzero().flatten().tolist())
         return mask
 
     def counted(self: Trainer, *given: Any) -> None:
@@ -181,12 +186,16 @@ def recording(seen: Seen, group: Group) -> Iterator[None]:
         seen.counts = module.totals()
 
     pace = SECONDS * (1.0 if group.is_first else SLOWER)
-    Masker.draw, Trainer._run_batch, Trainer.fit = recorded, counted, fitted  # type: ignore[assignment,method-assign]
+    for masker in draws:
+        masker.draw = recorded  # type: ignore[assignment,method-assign]
+    Trainer._run_batch, Trainer.fit = counted, fitted  # type: ignore[assignment,method-assign]
     Clock.now = lambda self: self.earlier_seconds + batches * pace  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Masker.draw, Trainer._run_batch, Trainer.fit = draw, run_batch, fit  # type: ignore[method-assign]
+        for masker, draw in draws.items():
+            masker.draw = draw  # type: ignore[method-assign]
+        Trainer._run_batch, Trainer.fit = run_batch, fit  # type: ignore[method-assign]
         Clock.now = now  # type: ignore[method-assign]
 
 

@@ -150,6 +150,7 @@ def evaluate(
     pages: Literal["first", "all"] | None = None,
     seed: int = 0,
     features: str = "statistics",
+    devices: int | None = None,
     device: str = "auto",
     reporter: Reporter | None = None,
 ) -> Evaluated: ...
@@ -215,6 +216,7 @@ def anomalies(
     out: str | Path | None = None,
     value_range: str | None = None,
     pages: Literal["first", "all"] | None = None,
+    devices: int | None = None,
     device: str = "auto",
     seed: int = 0,
     reporter: Reporter | None = None,
@@ -472,6 +474,7 @@ def embed(
     features: str = "statistics",
     value_range: str | None = None,
     pages: Literal["first", "all"] | None = None,
+    devices: int | None = None,
     device: str = "auto",
     reporter: Reporter | None = None,
 ) -> Embedded: ...

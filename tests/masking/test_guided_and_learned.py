@@ -265,6 +265,26 @@ def test_the_predictor_learns_which_patches_cost_more() -> None:
     assert values[-1] < 0.5
 
 
+def test_pictures_count_alike_for_the_predictor_however_many_pairs_they_have() -> None:
+    """So that processes which share a batch learn what one does with all of it."""
+    predictor = built("predicted_hard(width=16)")
+    nn.init.normal_(predictor.scorer.fc2.weight)
+    whole = scene()
+    mask = mask_scene(build_policy("random"), whole)
+    errors = whole.rng.fork("errors").uniform(12)
+    # All patches of a picture but one cost the same, and all of another.
+    errors[0, 1:] = 0.5
+    errors[1] = 0.5
+    single = []
+    for row in range(8):
+        own = replace(whole, images=whole.pixels()[row : row + 1], cache={})
+        some = replace(mask, predicted_ids=mask.predicted_ids[row : row + 1])
+        single.append(float(predictor.loss(feedback(own, some, errors[row : row + 1])).detach()))
+    together = float(predictor.loss(feedback(whole, mask, errors)).detach())
+    assert single[1] == 0
+    assert together == pytest.approx(sum(single) / 8, rel=1e-5)
+
+
 @pytest.mark.parametrize(("dial", "sign"), [("1", 1), ("-1", -1), ("1->-1", 1)])
 def test_the_dial_turns_the_gradient_round_and_never_the_value(dial: str, sign: int) -> None:
     """The sign is the dial's alone, and the loss reaches the network."""
@@ -323,12 +343,12 @@ def test_a_learner_has_only_the_methods_that_it_needs() -> None:
     where = scene()
     mask = mask_scene(policy, where)
     assert masker.weights(where, mask) is None
-    assert masker.learn(where, mask, torch.zeros(8, 12), lambda rows: rows) is None
+    assert masker.learn(where, mask, torch.zeros(8, 12)) is None
     assert isinstance(policy, Counting)
     masker.after_step(False)
     assert policy.steps == 0  # a step that was dropped is not remembered
     for _ in range(2):
-        masker.learn(where, mask, torch.zeros(8, 12), lambda rows: rows)
+        masker.learn(where, mask, torch.zeros(8, 12))
     masker.after_step(True)
     assert policy.steps == 2
     assert masker.spent["policy_flops"] == flops_of(masker.learners) == 0

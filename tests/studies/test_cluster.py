@@ -36,5 +36,5 @@ def test_a_launcher_that_there_is_not_is_told_with_the_nearest() -> None:
     assert read_launcher("slurm(timeout_min=5)").options == {"timeout_min": 5}
     with pytest.raises(MaskwrightError, match="Did you mean 'slurm'"):
         read_launcher("slum")
-    with pytest.raises(MaskwrightError, match="A launcher is slurm"):
+    with pytest.raises(MaskwrightError, match="A launcher is slurm or ray"):
         read_launcher("slurm('gpu')")

@@ -97,12 +97,14 @@ def test_several_masks_of_a_picture_are_drawn_apart_under_ids_of_their_own() -> 
         priors={},
         views=torch.zeros(2, 5),
         keys=None,
+        plain_ids=[3, 9],
     )
     asked: Any = SimpleNamespace(scale=SCALE, settings=SimpleNamespace(masks_per_image=3))
     several = PretrainModule.show(asked, batch)
     assert several.mask_ids is not None
     assert several.mask_ids.tolist() == [0, 0, 1, 1, 2, 2]
     assert (several.sample_ids - (several.mask_ids << 40)).tolist() == [3, 9] * 3
+    assert several.plain_ids == [3, 9] * 3
     assert torch.equal(several.images, SCALE.to_model(images).repeat(3, 1, 1, 1))
     drawn = masker()
     masks = drawn.draw(drawn.scene(several, epoch=0, step=0, progress=0.0)).masked_ids

@@ -21,13 +21,27 @@ from tests.warm_start import warm_command
 MATRIX = Path(__file__).parents[2] / "bench" / "cluster" / "matrix.py"
 
 
+# For each policy a run by steps and one by minutes; then by steps alone, where each picture has a
+# ratio of its own: processes see other numbers of patches, and of components.
+CELLS = {
+    "one ratio for a batch": [
+        *("--policies", "0.5*block(size=2) + 0.5*hard(mix=0)", "adversarial"),
+        *("--set", "sample=loss", "optimizer=muon", "loss=mse + 0.1*uniformity"),
+    ],
+    "ratio by picture": [
+        *("--policies", "random", "components(count=8)", "--lengths", "steps"),
+        *("--set", "ratio=uniform(0.5, 0.9, per=picture)"),
+    ],
+}
+
+
 @pytest.mark.slow
-def test_two_processes_are_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cells", CELLS)
+def test_two_processes_are_one(tmp_path: Path, cells: str) -> None:
     """The same masks for each sample and the same weights up to rounding as one process; the same
     bits in both processes, and after a stop inside an epoch that the second one asked for.
     """
-    words = ["--policies", "0.5*block(size=2) + 0.5*hard(mix=0)", "adversarial"]
-    words += ["--accumulate", "3", "--averages", "0.9", "--set", "sample=loss", "optimizer=muon"]
+    words = [*CELLS[cells], "--accumulate", "3", "--averages", "0.9"]
     done = subprocess.run(
         [sys.executable, str(MATRIX), *words, "--out", str(tmp_path / "rows.json")],
         env=environment(tmp_path),
@@ -38,14 +52,15 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     rows = json.loads((tmp_path / "rows.json").read_text())
-    assert len(rows) == 4
+    assert len(rows) == (2 if "--lengths" in words else 4)
     for row in rows:
         assert row["ranks_equal"], row
         assert row["resumed_equal"], row
         assert row["counts_equal"], row
     by_steps = [row for row in rows if row["same_masks"] is not None]
     assert [row["same_masks"] for row in by_steps] == [1.0, 1.0]
-    assert max(row["off_alone"] for row in by_steps) < 1e-3
+    # Rounding alone: a loss that compares pictures of one process only was off by 1.6e-3.
+    assert max(row["off_alone"] for row in by_steps) < 5e-4
 
 
 def environment(folder: Path) -> dict[str, str]:

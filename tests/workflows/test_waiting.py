@@ -45,6 +45,7 @@ def batch_of(module: PretrainModule) -> Batch:
         labels=None,
         priors={name: torch.zeros(BATCH, 16) for name in names},
         views=torch.zeros(BATCH, 5),
+        plain_ids=list(range(BATCH)),
     )
 
 
@@ -70,6 +71,10 @@ OTHERS = [
     {"target": "hog"},
     {"target": "features"},
     {"ratio": "0.5->0.75"},
+    {"ratio": "uniform(0.5, 0.9, per=picture)"},
+    {"ratio": "uniform(0.5, 0.9, per=picture)", "policy": "hard", "sample": "loss"},
+    {"policy": "components(count=8)", "target": "raw"},
+    {"policy": "components(dct)", "target": "raw", "masks_per_image": 2},
     {"sample": "loss", "ema": 0.9},
     {"optimizer": "muon"},
     {"loss": "mse + 0.1*uniformity"},

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from maskwright.components.basis import PictureShape
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.on_device import move
 
 
 class FrequencyBands(nn.Module):
@@ -39,6 +40,9 @@ class FrequencyBands(nn.Module):
         # From the formula, so a state dict does not hold them; no buffers, because they are in
         # float64, which Apple's MPS does not have.
         self._by_height, self._by_width = cosines(shape.height), cosines(shape.width)
+        rows, cols = (band_of_each(length, bands) for length in (shape.height, shape.width))
+        # (H, W): the id of the cell of each frequency
+        self._cells = rows[:, None] * bands + cols
 
     @property
     def grid(self) -> Grid:
@@ -58,24 +62,19 @@ class FrequencyBands(nn.Module):
         if float(variance.sum()) == 0:
             raise MaskwrightError("These pictures are all alike, so no frequency has a variance.")
         shares = torch.zeros(self.bands**2, dtype=torch.float64)
-        shares.index_add_(0, self._cells().flatten(), variance.flatten())
+        shares.index_add_(0, self._cells.flatten(), variance.flatten())
         self.mean.copy_(self._back(mean[None])[0])
         self.shares.copy_(shares / shares.sum())
 
     def part(self, differences: Tensor, chosen: Tensor) -> Tensor:
-        kept = chosen[:, self._cells().to(chosen.device)]  # (B, K) -> (B, H, W)
+        cells = move(self._cells, chosen.device)
+        kept = chosen[:, cells]  # (B, K) -> (B, H, W)
         return self._back(self._transform(differences) * kept[:, None].to(differences.dtype))
 
     def flops(self) -> int:
         """Operations of one `part` of a picture: there and back along both sides."""
         channels, height, width = self.mean.shape
         return 2 * 2 * channels * height * width * (height + width)
-
-    def _cells(self) -> Tensor:
-        """(H, W): the id of the cell of each frequency."""
-        height, width = len(self._by_height), len(self._by_width)
-        rows, cols = (band_of_each(length, self.bands) for length in (height, width))
-        return rows[:, None] * self.bands + cols
 
     def _transform(self, pictures: Tensor) -> Tensor:
         by_height, by_width = self._matrices(pictures)
@@ -87,7 +86,9 @@ class FrequencyBands(nn.Module):
         return by_height.T @ values @ by_width
 
     def _matrices(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        return self._by_height.to(like), self._by_width.to(like)
+        # In the type of the pictures first: float64 goes to no Apple card.
+        by_height, by_width = self._by_height.to(like.dtype), self._by_width.to(like.dtype)
+        return move(by_height, like.device), move(by_width, like.device)
 
 
 def band_of_each(length: int, bands: int) -> Tensor:

@@ -41,6 +41,7 @@ class Batch(NamedTuple):
         and 1 where it is mirrored; a crop that was turned as well shows nothing from outside this
         box.
     keys: the pictures' names, where they were asked for.
+    plain_ids: `sample_ids` as plain numbers, which are read without waiting for the device.
     """
 
     images: Tensor
@@ -49,6 +50,7 @@ class Batch(NamedTuple):
     priors: dict[str, Tensor]
     views: Tensor
     keys: tuple[str, ...] | None = None
+    plain_ids: Sequence[int] | None = None
 
 
 class AugmentedPictures(Dataset[Any]):
@@ -101,6 +103,7 @@ class AugmentedPictures(Dataset[Any]):
             priors,
             boxes.to_views(heights, widths),
             tuple(store.keys[index] for index in ids.tolist()) if self._keys else None,
+            plan.ids.tolist(),
         )
 
     def _cut(self, ids: Tensor, boxes: CropBoxes) -> Tensor:

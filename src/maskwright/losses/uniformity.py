@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-import torch.distributed as distributed
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -25,8 +24,7 @@ class Uniformity:
     gives 0. Two masks of the same picture (masks_per_image) count as different images.
 
     In training on several processes the pairs are those of the whole batch, and after the usual
-    averaging the gradients are those of one process that holds it all. Without gradients (held-out
-    loss) each process answers for its own images.
+    averaging the gradients are those of one process that holds it all.
 
     Formula: log mean(exp(-t * |z[a] - z[b]|^2)) over pairs a, b
     Source: Wang and Isola 2020.
@@ -51,7 +49,7 @@ class Uniformity:
         # exp of distances needs float32
         with torch.autocast(images.device.type, enabled=False):
             embeddings = F.normalize(widen(prediction.embedding(self.of)), dim=1)
-            return log_mean_potential(_of_all_processes(embeddings), self.t)
+            return log_mean_potential(prediction.join(embeddings), self.t)
 
 
 def log_mean_potential(embeddings_BD: Tensor, t: float) -> Tensor:
@@ -64,35 +62,3 @@ def log_mean_potential(embeddings_BD: Tensor, t: float) -> Tensor:
     itself = torch.eye(count, dtype=torch.bool, device=embeddings_BD.device)
     exponents = (-t * squared).masked_fill(itself, -torch.inf)
     return torch.logsumexp(exponents.flatten(), dim=0) - math.log(count * (count - 1))
-
-
-def _of_all_processes(embeddings: Tensor) -> Tensor:
-    """Embeddings of the whole batch in training; gradients of all processes are added up."""
-    # Held-out loss is measured by the first process alone, without gradients; a collective call
-    # there would wait for ever.
-    if not torch.is_grad_enabled():
-        return embeddings
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return embeddings
-    gathered: Tensor = _Gather.apply(embeddings)
-    return gathered
-
-
-class _Gather(torch.autograd.Function):
-    """Rows of all processes, in the order of their ranks.
-
-    The gradient of a row is the sum of its gradients in all processes.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor) -> Tensor:
-        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
-        distributed.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].contiguous().clone()  # the sum is written in place
-        distributed.all_reduce(total)
-        # every process keeps what belongs to its own rows
-        return total.chunk(distributed.get_world_size())[distributed.get_rank()]

@@ -183,7 +183,7 @@ class LossPredictor(nn.Module):
         return scores.detach()
 
     def loss(self, feedback: Feedback) -> Tensor:
-        """Binary cross-entropy over all pairs of patches with different errors."""
+        """Binary cross-entropy over pairs of patches of a picture with different errors."""
         scores = predict_scores(self, self.scorer, feedback.scene)  # (B, N)
         expected = scores.gather(1, feedback.mask.predicted_ids)  # (B, K)
         errors = feedback.errors  # (B, K)
@@ -193,9 +193,11 @@ class LossPredictor(nn.Module):
         counts = is_harder.float()
         gap = expected[:, :, None] - expected[:, None, :]
         costs = F.softplus(-gap) * counts
-        # a batch whose errors are all equal has no pair
-        num_pairs = counts.sum().clamp(min=1)
-        return self.weight * costs.sum() / num_pairs
+        # a picture whose errors are all equal has no pair
+        pairs_B = counts.sum((1, 2)).clamp(min=1)
+        # the mean of a picture's pairs, then of pictures: it does not matter in which process a
+        # picture is, or how many pairs the others have
+        return self.weight * (costs.sum((1, 2)) / pairs_B).mean()
 
     def flops(self) -> int:
         # forward and backward

@@ -32,8 +32,8 @@ class AdversarialPolicy(PolicySettings):
     temperature: of the Gumbel noise that draws masks.
     share_guard: weight of the divergence between the mean chance of being visible and the visible
         share.
-    diversity_guard: weight of the mean of exp(-distance / 10) over pairs of pictures, which grows
-        as their chances become alike.
+    diversity_guard: weight of the mean of exp(-distance / 10) over pairs of pictures of the whole
+        batch, which grows as their chances become alike.
     width, depth: of the network.
     """
 
@@ -93,8 +93,16 @@ class Adversary(nn.Module):
         settings = self.settings
         keep = self._keep(scene)
         visible_share = 1 - scene.num_masked / scene.grid.num_patches
-        divergence = share_divergence(keep, visible_share)
-        return settings.share_guard * divergence + settings.diversity_guard * mean_similarity(keep)
+        total = settings.share_guard * share_divergence(keep, visible_share)
+        if not self.compares_pictures:
+            return total
+        # Pairs are those of the whole batch, whichever process its pictures are in.
+        return total + settings.diversity_guard * mean_similarity(feedback.join(keep))
+
+    @property
+    def compares_pictures(self) -> bool:
+        """Whether its loss compares the pictures of a batch."""
+        return self.settings.diversity_guard > 0
 
     def flops(self) -> int:
         # forward and backward

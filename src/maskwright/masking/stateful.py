@@ -18,6 +18,7 @@ from maskwright.masking.policy import Policy, Scene, Traits
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.whole_batch import own_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +43,14 @@ class Feedback:
     scene: what the policy scored.
     mask: the mask that was drawn.
     errors: (B, K) mean squared error of each predicted patch in the target's space, detached.
+    join: from rows (B, ...) to those of the whole batch, whichever process has them; gradients go
+        back through it, so that a loss that compares pictures is that of one process.
     """
 
     scene: Scene
     mask: PatchMask
     errors: Tensor
+    join: Callable[[Tensor], Tensor] = own_rows
 
 
 class PolicySettings(ABC):
@@ -100,6 +104,16 @@ class HasLoss(Protocol):
 
     def loss(self, feedback: Feedback) -> Tensor | None:
         """The policy's own term of the objective, one number, or None."""
+        ...
+
+
+@runtime_checkable
+class HasPairs(Protocol):
+    """A stateful policy whose loss may compare the pictures of a batch, of all processes."""
+
+    @property
+    def compares_pictures(self) -> bool:
+        """Whether it does."""
         ...
 
 

@@ -5,7 +5,7 @@ Letters of shapes are listed in `maskwright.patches`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -19,6 +19,7 @@ from maskwright.patches.mask import PatchMask, put, take
 from maskwright.patches.pixels import PatchStats, patch_stats, unpatchify, widen
 from maskwright.patches.target import Target, measure_target, pixel_target
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.whole_batch import own_rows
 
 Stats = Literal["raw", "visible", "target"]
 
@@ -52,6 +53,9 @@ class Prediction:
     visible_values: (B, V, T) predictions of visible patches, where they were computed.
     priors: maps (B, N) in [0, 1] by name, for losses that weigh patches.
     truth: (B, N, T) values of the target, where a network computed them.
+    join: from rows (B, ...) to those of the whole batch, whichever process has them; gradients go
+        back through it. In training alone: one process measures held-out pictures, and others
+        would be waited for in vain.
     """
 
     values: Tensor
@@ -65,6 +69,7 @@ class Prediction:
     visible_values: Tensor | None = None
     priors: Mapping[str, Tensor] = field(default_factory=dict)
     truth: Tensor | None = None
+    join: Callable[[Tensor], Tensor] = own_rows
 
     def targets(self) -> Tensor:
         """(B, K, T) float32: what `values` is compared with."""

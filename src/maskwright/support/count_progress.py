@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from maskwright.support.reporting import Reporter
 
@@ -57,6 +58,25 @@ class CountProgress:
             return ""
         left = spent * (total - done) / (done - before)
         return f", {format_time(left)} left"
+
+
+@dataclass
+class PictureCounter:
+    """Counts pictures and shows how far the work is.
+
+    progress: where it is shown.
+    total: how many there are.
+    done: how many are done.
+    """
+
+    progress: CountProgress
+    total: int
+    done: int = 0
+
+    def add(self, count: int) -> None:
+        """So many more are done."""
+        self.done += count
+        self.progress.show(self.done, self.total)
 
 
 def format_time(seconds: float) -> str:

@@ -118,6 +118,14 @@ def quiet_trackers() -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
+def quiet_ray() -> None:
+    """Switch off Ray's telemetry and a warning of what it will do about cards in future versions,
+    unless the user asked for them.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+
 def tracker_mode() -> str | None:
     """What WANDB_MODE says; None where it is not set."""
     return os.environ.get("WANDB_MODE")

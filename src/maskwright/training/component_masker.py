@@ -6,7 +6,7 @@ lack the hidden parts, and the loss compares the hidden parts alone (Bizeul et a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -23,6 +23,7 @@ from maskwright.models.encoder import Encoder
 from maskwright.patches import Grid, PatchMask, PixelScale, Prediction, patchify, unpatchify
 from maskwright.schedules import Schedule
 from maskwright.support.seeding import sample_rng
+from maskwright.training.group import ALONE, Group
 from maskwright.training.masker import MaskerSettings, picture_rng, ratio_at
 from maskwright.training.monitor import MaskMonitor
 from maskwright.training.shown import Shown
@@ -136,7 +137,7 @@ class ComponentMasker(nn.Module):
         return None
 
     def learn(
-        self, scene: Scene, mask: PatchMask, errors: Tensor, gather: Callable[[Tensor], Tensor]
+        self, scene: Scene, mask: PatchMask, errors: Tensor, group: Group = ALONE
     ) -> Tensor | None:
         """Nothing learns."""
         return None

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.variables import Launch
+from maskwright.support.whole_batch import join_rows
 
 # The first process may decode millions of pictures while the others wait for its word.
 PATIENCE = timedelta(hours=2)
@@ -32,7 +33,7 @@ class Group:
 
     rank: its number; the first, 0, decides and writes.
     world_size: how many there are.
-    local_rank: its number on this machine, which is the number of its card.
+    local_rank: its number on this machine.
     """
 
     rank: int = 0
@@ -97,8 +98,21 @@ class Group:
         dist.all_gather(parts, rows)
         return torch.cat(parts)
 
+    def join_rows(self, rows: Tensor) -> Tensor:
+        """The rows (B, ...) of all processes for a loss that compares them; see `whole_batch`."""
+        return rows if self.world_size == 1 else join_rows(rows)
+
 
 ALONE = Group()
+
+
+def card_number(local_rank: int) -> int:
+    """Which of the cards that a process sees is its own.
+
+    SLURM may show every process one card alone, which then is number 0 for all; and processes that
+    compute on the CPU may be more than there are cards.
+    """
+    return local_rank % max(1, torch.cuda.device_count())
 
 
 class ProcessLost(MaskwrightError):
@@ -107,8 +121,9 @@ class ProcessLost(MaskwrightError):
     def __init__(self, group: Group) -> None:
         super().__init__(
             f"Another of the {group.world_size} processes has ended or cannot be reached, so this"
-            f" one (number {group.rank}) stops too. The run goes on from its last checkpoint with"
-            " --resume; look into that process's own output for the reason."
+            f" one (number {group.rank}) stops too; look into that process's own output for the"
+            " reason. A training goes on from its last checkpoint with --resume, another command"
+            " when it is run again."
         )
 
 
@@ -120,29 +135,34 @@ def is_lost_process(error: BaseException) -> bool:
 
 
 @contextmanager
-def joined_group(launch: Launch, check: Callable[[], None] = lambda: None) -> Iterator[Group]:
+def joined_group(
+    launch: Launch,
+    check: Callable[[], None] = lambda: None,
+    patience: timedelta = PATIENCE,
+) -> Iterator[Group]:
     """Join the processes that a launcher has started; leaves them at the end.
 
     check: called while the first process waits for the others; raises when one of them has ended.
+    patience: how long one waits for the word of another.
 
     Raises MaskwrightError when they cannot be reached.
     """
     # Numbers of the processes travel over gloo on the CPU, gradients of cards over NCCL.
     has_cards = torch.cuda.is_available() and dist.is_nccl_available()
     if has_cards:
-        torch.cuda.set_device(launch.local_rank)
+        torch.cuda.set_device(card_number(launch.local_rank))
     backend = "cpu:gloo,cuda:nccl" if has_cards else "gloo"
     try:
         if launch.port is None:
             # The launcher keeps the meeting place, and torch finds it by itself.
-            dist.init_process_group(backend, timeout=PATIENCE)
+            dist.init_process_group(backend, timeout=patience)
         else:
             dist.init_process_group(
                 backend,
                 store=_meet(launch, check),
                 rank=launch.rank,
                 world_size=launch.world_size,
-                timeout=PATIENCE,
+                timeout=patience,
             )
     except (RuntimeError, ValueError) as error:
         raise MaskwrightError(

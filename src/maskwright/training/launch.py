@@ -8,20 +8,23 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.variables import Launch, launched_environment
-from maskwright.training.group import Group, joined_group
+from maskwright.training.group import PATIENCE, Group, joined_group
 
 # How long processes may take to end by themselves when the first one has ended.
 SECONDS_TO_END = 30.0
 
 
 @contextmanager
-def started_group(module: str, count: int) -> Iterator[Group]:
-    """Start `count - 1` more processes that run `python -m MODULE`, and train with them.
+def started_group(module: str, count: int, patience: timedelta = PATIENCE) -> Iterator[Group]:
+    """Start `count - 1` more processes that run `python -m MODULE`, and work with them.
 
     They hear from the first process, which is this one, what to do. When this one ends, they end.
+
+    patience: how long one waits for the word of another.
     """
     first = Launch(0, count, 0, "127.0.0.1", free_port())
     children = [
@@ -37,7 +40,7 @@ def started_group(module: str, count: int) -> Iterator[Group]:
                 )
 
     try:
-        with joined_group(first, check) as group:
+        with joined_group(first, check, patience) as group:
             yield group
     finally:
         end_processes(children)

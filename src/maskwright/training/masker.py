@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +23,7 @@ from maskwright.models.encoder import Encoder
 from maskwright.patches import Grid, PatchMask, PixelScale, Prediction, take, visible_count
 from maskwright.schedules import Schedule
 from maskwright.support.seeding import KeyedRng, derive_seed, sample_rng
+from maskwright.training.group import ALONE, Group
 from maskwright.training.monitor import MaskMonitor
 from maskwright.training.shown import Shown, gather_feedback
 from maskwright.training.teachers import OwnTeacher, Teacher
@@ -159,24 +160,24 @@ class Masker(nn.Module):
         return take(product[:, :, None], mask.visible_ids)[:, :, 0]  # (B, N) -> (B, V)
 
     def learn(
-        self, scene: Scene, mask: PatchMask, errors: Tensor, gather: Callable[[Tensor], Tensor]
+        self, scene: Scene, mask: PatchMask, errors: Tensor, group: Group = ALONE
     ) -> Tensor | None:
         """Return the sum of the policies' own losses, from each predicted patch's cost (B, K).
 
-        gather: joins the rows of all processes.
+        group: the processes whose pictures make up the batch.
 
         What is to be remembered of it waits until `after_step` says that the step was good.
         """
         if not len(self.learners):
             return None
-        feedback = Feedback(scene, mask, errors)
+        feedback = Feedback(scene, mask, errors, group.join_rows)
         terms = []
         for learner in self.learners:
             if isinstance(learner, HasLoss) and (term := learner.loss(feedback)) is not None:
                 terms.append(term)
         # Gathering costs communication, so it is done only where somebody remembers.
         if any(isinstance(learner, HasMemory) for learner in self.learners):
-            self._unobserved.append(gather_feedback(feedback, gather))
+            self._unobserved.append(gather_feedback(feedback, group.gather_rows))
         self.spent["policy_flops"] += errors.shape[0] * flops_of(self.learners)
         return torch.stack(terms).sum() if terms else None
 

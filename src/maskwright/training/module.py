@@ -18,7 +18,7 @@ from maskwright.training.layer_rates import IS_ENCODER, encoder_share, rate_by_l
 from maskwright.training.optimizers import find_optimizer
 from maskwright.training.pretrain_parts import PretrainParts, PretrainStepSettings, training_cost
 from maskwright.training.shown import Shown, show
-from maskwright.training.step_parts import StepPart, mean_row, parts_of
+from maskwright.training.step_parts import StepPart, is_by_picture, mean_row, parts_of
 from maskwright.training.stepped import SteppedModule
 
 
@@ -76,9 +76,13 @@ class PretrainModule(SteppedModule):
             progress=progress,
         )
         losses, rows = [], []
+        before = dict(self.counts)
         for part in parts:
             losses.append(part.share * self.learn_from(part, progress))
             rows.append(self.latest)
+        # Where each picture draws a ratio, processes see more or fewer patches than each other.
+        if self.processes > 1 and is_by_picture(self.masker.settings.ratio):
+            self.count_uneven(before)
         if len(parts) > 1:
             self.latest = mean_row(rows, [part.share for part in parts])
         if self._costs:
@@ -109,14 +113,14 @@ class PretrainModule(SteppedModule):
         weights = self.masker.weights(scene, mask)
         repeats = self.settings.masks_per_image
         prediction = self.predict(shown.images, mask, weights, repeats)
-        prediction = replace(prediction, priors=shown.priors)
+        prediction = replace(prediction, priors=shown.priors, join=self.group.join_rows)
 
         # Compare; a policy that learns has a loss of its own.
         value = self.objective(prediction, shown.images, progress)
         policy_loss = None
         if self.masker.learners:
             errors = patch_errors(prediction)
-            policy_loss = self.masker.learn(scene, mask, errors, self.group.gather_rows)
+            policy_loss = self.masker.learn(scene, mask, errors, self.group)
 
         self.record(mask, value, prediction.truth)
         if self.picture_losses is not None:

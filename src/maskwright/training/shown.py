@@ -24,6 +24,7 @@ class Shown:
     priors: (B, N) maps by name.
     views: (B, 5) which crop of the picture is seen, see `Scene`.
     keys: the pictures' names where the policy asks for them.
+    plain_ids: `picture_ids` as plain numbers, where the batch brings them.
     """
 
     images: Tensor
@@ -32,6 +33,7 @@ class Shown:
     priors: Mapping[str, Tensor]
     views: Tensor
     keys: Sequence[str] | None = None
+    plain_ids: Sequence[int] | None = None
 
     @property
     def picture_ids(self) -> Tensor:
@@ -58,6 +60,7 @@ def show(batch: Batch, scale: PixelScale, repeats: int = 1) -> Shown:
             priors=batch.priors,
             views=batch.views,
             keys=batch.keys,
+            plain_ids=batch.plain_ids,
         )
     mask_ids = torch.arange(repeats, device=ids.device).repeat_interleave(len(ids))
     return Shown(
@@ -68,6 +71,7 @@ def show(batch: Batch, scale: PixelScale, repeats: int = 1) -> Shown:
         priors={name: share.repeat(repeats, 1) for name, share in batch.priors.items()},
         views=batch.views.repeat(repeats, 1),
         keys=None if batch.keys is None else batch.keys * repeats,
+        plain_ids=None if batch.plain_ids is None else [*batch.plain_ids] * repeats,
     )
 
 

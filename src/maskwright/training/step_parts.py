@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from maskwright.schedules import Uniform
+from maskwright.support.on_device import numbers_on
 from maskwright.support.seeding import sample_rng
 from maskwright.training.masker import MaskerSettings, ratio_at
 from maskwright.training.shown import Shown
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +43,9 @@ def parts_of(
     schedule = settings.ratio
     if not is_by_picture(schedule):
         return [StepPart(shown=shown, ratio=ratio_at(settings, step, progress))]
-    draws = sample_rng(settings.seed, epoch, shown.picture_ids, "ratio").uniform(1)[:, 0]
-    # Shapes follow from the draws, so this waits for the device.
+    # Shapes follow from the draws. Made on the CPU, they need not be waited for.
+    picture_ids = shown.picture_ids if shown.plain_ids is None else torch.tensor(shown.plain_ids)
+    draws = sample_rng(settings.seed, epoch, picture_ids, "ratio").uniform(1)[:, 0]
     ratios = [schedule.at(progress, draw) for draw in draws.tolist()]
     parts = []
     for ratio in sorted(set(ratios)):
@@ -69,7 +74,7 @@ def mean_row(
 
 def _some(shown: Shown, rows: Sequence[int]) -> Shown:
     """What is shown of some pictures of the batch, in their order."""
-    index = torch.tensor(rows, device=shown.sample_ids.device)
+    index = numbers_on(shown.sample_ids.device, rows)
     return replace(
         shown,
         images=shown.images[index],
@@ -77,5 +82,10 @@ def _some(shown: Shown, rows: Sequence[int]) -> Shown:
         mask_ids=None if shown.mask_ids is None else shown.mask_ids[index],
         priors={name: share[index] for name, share in shown.priors.items()},
         views=shown.views[index],
-        keys=None if shown.keys is None else [shown.keys[row] for row in rows],
+        keys=_chosen(shown.keys, rows),
+        plain_ids=_chosen(shown.plain_ids, rows),
     )
+
+
+def _chosen(values: Sequence[Value] | None, rows: Sequence[int]) -> list[Value] | None:
+    return None if values is None else [values[row] for row in rows]

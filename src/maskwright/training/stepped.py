@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
@@ -70,6 +71,8 @@ class SteppedModule(nn.Module):
         self.checks: list[Tensor] = []
         self.group = ALONE
         self.processes = 1  # that train together
+        # What all have counted beyond the counts of this process times their number.
+        self.uneven = dict.fromkeys(self.counts, 0)
         self.bad_in_a_row = 0
         self.batches_done = 0
 
@@ -104,9 +107,19 @@ class SteppedModule(nn.Module):
     def totals(self) -> dict[str, int]:
         """What all processes have counted together; whatever is written down comes from here."""
         return {
-            name: value if name in COUNTS_OF_STEPS else value * self.processes
+            name: value if name in COUNTS_OF_STEPS else value * self.processes + self.uneven[name]
             for name, value in self.counts.items()
         }
+
+    def count_uneven(self, before: Mapping[str, int]) -> None:
+        """Hear what the others have counted since `before`, where it may be more or less.
+
+        before: the counts of this process then. All processes have to call it.
+        """
+        grown = {name: value - before[name] for name, value in self.counts.items()}
+        of_all = self.group.total([float(value) for value in grown.values()])
+        for (name, own), total in zip(grown.items(), of_all, strict=True):
+            self.uneven[name] += round(total) - own * self.processes
 
     def set_rate(self, optimizer: torch.optim.Optimizer) -> None:
         """Set the rate of the coming step.
@@ -196,6 +209,7 @@ class SteppedModule(nn.Module):
         checkpoint["progress"] = {
             **self.counts,
             "processes": self.processes,
+            "uneven": dict(self.uneven),
             "seconds": self.clock.seconds,
             "bad_in_a_row": self.bad_in_a_row,
         }
@@ -211,6 +225,7 @@ class SteppedModule(nn.Module):
         for name in self.counts.keys() & saved.keys():
             self.counts[name] = saved[name]
         self.processes = saved.get("processes", self.processes)
+        self.uneven |= saved.get("uneven", {})
         self.clock.earlier_seconds = saved["seconds"]
         self.bad_in_a_row = saved["bad_in_a_row"]
 

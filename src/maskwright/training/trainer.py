@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from maskwright.support.on_device import move
 from maskwright.support.torch_files import write_torch
 from maskwright.training.callback import Callback
-from maskwright.training.group import ALONE, Group, ProcessLost, is_lost_process
+from maskwright.training.group import ALONE, Group, ProcessLost, card_number, is_lost_process
 from maskwright.training.precision import Precision
 from maskwright.training.stepped import SteppedModule
 from maskwright.training.weight_average import WeightAverage
@@ -52,9 +52,9 @@ class Machine:
 
     @property
     def own_device(self) -> torch.device:
-        """Where this process computes: of several cards, the one with its local number."""
+        """Where this process computes: of several cards, its own."""
         if self.group.world_size > 1 and self.device.type == "cuda":
-            return torch.device("cuda", self.group.local_rank)
+            return torch.device("cuda", card_number(self.group.local_rank))
         return self.device
 
 

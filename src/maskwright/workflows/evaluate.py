@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,35 @@ from maskwright.support.environment import describe_device, pick_device, version
 from maskwright.support.files import hash_strings, write_json
 from maskwright.support.notebook import lines_html, usual_reporter
 from maskwright.support.reporting import Reporter, say_result
+from maskwright.training.group import Group
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
+from maskwright.workflows.dividing.processes import (
+    Work,
+    first_alone,
+    reporter_of,
+    sharing_processes,
+)
 from maskwright.workflows.loading.labeled import Labeled
 from maskwright.workflows.loading.labeled_settings import labeled_settings
 from maskwright.workflows.loading.split_names import TEST_NAMES
 from maskwright.workflows.measuring.evaluation import (
     Evaluation,
     EvaluationContext,
+    help_measure,
     measure_encoders,
 )
 from maskwright.workflows.measuring.evaluation_files import save_figures, save_files
 from maskwright.workflows.measuring.evaluation_report import format_results
 from maskwright.workflows.measuring.paired_differences import format_differences
+from maskwright.workflows.measuring.probe_context import Probe
 from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
-from maskwright.workflows.measuring.subjects import RANDOM, load_encoders, name_runs
+from maskwright.workflows.measuring.subjects import (
+    RANDOM,
+    NamedEncoder,
+    load_encoders,
+    name_runs,
+)
 from maskwright.workflows.runs.locate import home_of
 from maskwright.workflows.runs.run_folder import now, slug
 from maskwright.workflows.settings.arguments import takes
@@ -60,12 +75,51 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> Ev
 
     Returns and saves {encoder name: {probe: result}}. Labels come from sub-folders or a CSV. Splits
     are found by name, else a seeded, stratified quarter is the test set. Nothing is chosen on the
-    test set.
+    test set. Several processes share the pictures where features are computed; the first one
+    probes.
 
     Raises MaskwrightError when there are no labels.
     """
     reporter = reporter or usual_reporter()
-    # What the user wrote is checked before anything is loaded.
+    with sharing_processes(Work("evaluate", settings), settings.devices, settings.data) as group:
+        return run_probes(settings, group, reporter_of(group, reporter))
+
+
+def run_probes(settings: EvaluateSettings, group: Group, reporter: Reporter) -> Evaluated:
+    """`evaluate` for one of the processes of a group; all of them return the same."""
+    job = first_alone(group, lambda: _prepare(settings, group, reporter))
+    if not group.is_first:
+        help_measure(job.encoders, job.shared)
+        return Evaluated(group.hear_first(None))
+    evaluation = measure_encoders(job.encoders, job.runs, job.probes, job.shared)
+    names = [encoder.name for encoder in job.encoders]
+    report = _describe(settings, evaluation, describe_device(job.shared.device)) | {
+        "runs": {name: str(run) for name, run in zip(names, job.runs, strict=True)},
+        **evaluation.measured,
+    }
+    # The name tells what was measured, so that other probes overwrite nothing.
+    folder = Path(settings.out) if settings.out is not None else eval_folder(job.runs[0])
+    stem = name_result(
+        evaluation.pictures.name, list(job.probes), list(map(str, job.runs)), settings.features
+    )
+    measured = _write(report, names, folder / stem, settings.figures, reporter)
+    _write_files(evaluation, folder / stem, settings.figures, reporter)
+    group.hear_first(report)
+    return measured
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """What is measured, by what, and what all encoders share."""
+
+    probes: dict[str, Probe]
+    runs: list[str | Path]
+    encoders: list[NamedEncoder]
+    shared: EvaluationContext
+
+
+def _prepare(settings: EvaluateSettings, group: Group, reporter: Reporter) -> _Prepared:
+    """Load the encoders; what the user wrote is checked before anything is loaded."""
     probes = parse_probes(settings.probe, settings.shots)
     find_readout(settings.features)
     runs = [settings.run] if isinstance(settings.run, (str, Path)) else list(settings.run)
@@ -80,21 +134,9 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> Ev
         reporter=reporter,
         readout=settings.features,
         needs_labels=any(probe.task == "classes" for probe in probes.values()),
+        group=group,
     )
-    evaluation = measure_encoders(encoders, runs, probes, shared)
-    names = [encoder.name for encoder in encoders]
-    report = _describe(settings, evaluation, describe_device(target)) | {
-        "runs": {name: str(run) for name, run in zip(names, runs, strict=True)},
-        **evaluation.measured,
-    }
-    # The name tells what was measured, so that other probes overwrite nothing.
-    folder = Path(settings.out) if settings.out is not None else eval_folder(runs[0])
-    stem = name_result(
-        evaluation.pictures.name, list(probes), list(map(str, runs)), settings.features
-    )
-    measured = _write(report, names, folder / stem, settings.figures, reporter)
-    _write_files(evaluation, folder / stem, settings.figures, reporter)
-    return measured
+    return _Prepared(probes, runs, encoders, shared)
 
 
 def _describe(settings: EvaluateSettings, evaluation: Evaluation, device: str) -> dict[str, Any]:

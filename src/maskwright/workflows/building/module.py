@@ -13,7 +13,9 @@ from maskwright.masking.guided import GuidedPolicy
 from maskwright.masking.policy import Policy
 from maskwright.masking.stateful import (
     HasMemory,
+    HasPairs,
     PolicyContext,
+    StatefulPolicy,
     initialize_policy,
     leaves,
     stateful_policies,
@@ -111,14 +113,20 @@ def _build_masker(
         check_basis(components, basis, masker_settings.ratio.at(1.0))
         return ComponentMasker(components, masker_settings, basis, model.grid, scale)
     own_teacher = build_own_teacher(policy, model)
-    remembers = any(isinstance(each, HasMemory) for each in stateful_policies(policy))
-    if remembers and is_by_picture(masker_settings.ratio) and _processes(settings) > 1:
+    joins = any(map(_joins_processes, stateful_policies(policy)))
+    if joins and is_by_picture(masker_settings.ratio) and _processes(settings) > 1:
         raise MaskwrightError(
-            f"Policy '{settings.mask.policy}' remembers what all processes see, which have pictures"
-            " of other ratios where each picture draws its own; use one process, or uniform(low,"
-            " high), one ratio for a batch."
+            f"Policy '{settings.mask.policy}' remembers or compares what all processes see, which"
+            " have pictures of other ratios where each picture draws its own; use one process, or"
+            " uniform(low, high), one ratio for a batch."
         )
     return Masker(policy, masker_settings, model.grid, scale, own_teacher, open_teachers(policy))
+
+
+def _joins_processes(policy: StatefulPolicy) -> bool:
+    """Whether a policy needs the pictures of all processes at once."""
+    compares = isinstance(policy, HasPairs) and policy.compares_pictures
+    return compares or isinstance(policy, HasMemory)
 
 
 def _processes(settings: PretrainSettings) -> int:

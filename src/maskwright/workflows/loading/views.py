@@ -38,18 +38,21 @@ class PictureBatches:
 
     source: where pictures are read.
     config: of the model that sees them.
+    rows: the numbers of the pictures; None for all.
     skipped: what could not be read so far.
     """
 
     source: Source
     config: ModelConfig
+    rows: range | None = None
     skipped: list[UnreadableImage] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[tuple[list[int], Tensor]]:
         # Decoding releases Python's lock: threads are enough.
         with ThreadPoolExecutor(max(1, cpu_count())) as pool, quiet_pillow():
-            for start in range(0, len(self.source), BATCH):
-                indexes = range(start, min(start + BATCH, len(self.source)))
+            rows = range(len(self.source)) if self.rows is None else self.rows
+            for start in range(0, len(rows), BATCH):
+                indexes = rows[start : start + BATCH]
                 # In the order of the source, whichever thread is done first.
                 good: dict[int, Tensor] = {}
                 for index, item in zip(indexes, pool.map(self._read, indexes), strict=True):

@@ -22,7 +22,7 @@ from maskwright.evaluation.frozen import evaluation_mode, frozen_precision
 from maskwright.evaluation.memory_bank import MemoryBank, aggregate, build_bank
 from maskwright.evaluation.readout import tokens_of_blocks
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.support.count_progress import CountProgress
+from maskwright.support.count_progress import CountProgress, PictureCounter
 from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.workflows.loading.pictures import eval_batches
@@ -30,6 +30,8 @@ from maskwright.workflows.measuring.patch_tokens import dense_blocks
 from maskwright.workflows.settings.anomalies_settings import AnomaliesSettings
 
 RECONSTRUCTION, NEIGHBORS, MEAN_PICTURE = "reconstruction", "neighbors", "mean picture"
+# In the order in which they are trusted: pictures are ranked by the first that there is.
+KINDS = (RECONSTRUCTION, NEIGHBORS, MEAN_PICTURE)
 BATCH = 32
 # Deviation of the Gaussian that blurs errors, as a share of a patch's side.
 BLUR = 0.25
@@ -47,6 +49,20 @@ class ScoredPictures:
     maps: dict[str, Tensor]
 
 
+@dataclass(frozen=True, eq=False)
+class NormalStatistics:
+    """What normal pictures are like.
+
+    errors: of the normal pictures at every place; None without a decoder.
+    bank: patch features of the normal pictures.
+    mean: (C, H, W) the mean of the normal pictures, in the model's numbers.
+    """
+
+    errors: PlaceStatistics | None
+    bank: MemoryBank
+    mean: Tensor
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AnomalyScorer:
     """Scores pictures of one model by what normal pictures are like.
@@ -54,35 +70,30 @@ class AnomalyScorer:
     loaded: the model; without a decoder there is no score by reconstruction.
     settings: how the scores are made.
     device: where it computes.
-    reporter: where progress is shown.
-    errors: of the normal pictures at every place; None without a decoder.
-    bank: patch features of the normal pictures.
-    mean: (C, H, W) the mean of the normal pictures, in the model's numbers.
+    known: what is normal.
     """
 
     loaded: LoadedEncoder
     settings: AnomaliesSettings
     device: torch.device
-    reporter: Reporter
-    errors: PlaceStatistics | None
-    bank: MemoryBank
-    mean: Tensor
+    known: NormalStatistics
 
-    def score(self, store: PackedStore) -> ScoredPictures:
+    def score(self, store: PackedStore, counter: PictureCounter) -> ScoredPictures:
         """Score all pictures of a store and keep their heat maps."""
         scores: dict[str, list[Tensor]] = {}
         maps: dict[str, list[Tensor]] = {}
+        known = self.known
         reader = _Reader(self.loaded, self.settings, self.device)
-        for images in reader.batches(store, "score", self.reporter):
-            if self.errors is not None:
-                standard = self.errors.standardize(reader.errors(images))
+        for images in reader.batches(store, counter):
+            if known.errors is not None:
+                standard = known.errors.standardize(reader.errors(images))
                 scores.setdefault(RECONSTRUCTION, []).append(top_mean(standard))
                 maps.setdefault(RECONSTRUCTION, []).append(standard.half())
-            far = reader.spread(self.bank.distances(reader.features(images)))
+            far = reader.spread(known.bank.distances(reader.features(images)))
             scores.setdefault(NEIGHBORS, []).append(top_mean(far))
             maps.setdefault(NEIGHBORS, []).append(far.half())
             # Beside scores that had to be learned, one that any program could give.
-            plain = (images.cpu() - self.mean).square().flatten(1).mean(1).sqrt()
+            plain = (images.cpu() - known.mean).square().flatten(1).mean(1).sqrt()
             scores.setdefault(MEAN_PICTURE, []).append(plain)
         return ScoredPictures(
             {name: torch.cat(parts) for name, parts in scores.items()},
@@ -96,31 +107,25 @@ def learn_normal(
     settings: AnomaliesSettings,
     device: torch.device,
     reporter: Reporter,
-) -> AnomalyScorer:
+) -> NormalStatistics:
     """Measure what normal pictures are like."""
     reader = _Reader(loaded, settings, device)
     errors = PlaceStatistics() if reader.can_reconstruct else None
     total = torch.zeros(())
+    counter = PictureCounter(CountProgress(reporter, "normal"), len(normal))
 
     def features() -> Iterator[Tensor]:
         nonlocal total
         # One pass serves all three: pictures are decoded and scaled once.
-        for images in reader.batches(normal, "normal", reporter):
+        for images in reader.batches(normal, counter):
             if errors is not None:
                 errors.add(reader.errors(images))
             total = total + images.cpu().double().sum(0)
             yield reader.features(images)
 
     bank = build_bank(features(), settings.bank, settings.subsample, settings.seed)
-    return AnomalyScorer(
-        loaded=loaded,
-        settings=settings,
-        device=device,
-        reporter=reporter,
-        errors=errors,
-        bank=bank,
-        mean=(total / len(normal)).float(),
-    )
+    reporter.finish()
+    return NormalStatistics(errors, bank, (total / len(normal)).float())
 
 
 class _Reader:
@@ -141,15 +146,11 @@ class _Reader:
     def can_reconstruct(self) -> bool:
         return isinstance(self._model, MaskedAutoencoder) and self._knows_masks
 
-    def batches(self, store: PackedStore, label: str, reporter: Reporter) -> Iterator[Tensor]:
+    def batches(self, store: PackedStore, counter: PictureCounter) -> Iterator[Tensor]:
         """(B, C, H, W) pictures in the model's numbers, on the device."""
-        done = 0
-        progress = CountProgress(reporter, label)
         for batch in eval_batches(store, self._model.config.image_size, BATCH):
-            progress.show(done, len(store))
-            done += len(batch.images)
             yield self._scale.to_model(batch.images.to(self._device))
-        reporter.finish()
+            counter.add(len(batch.images))
 
     def errors(self, images: Tensor) -> Tensor:
         """(B, H, W) errors of every pixel while it was hidden, a little blurred."""

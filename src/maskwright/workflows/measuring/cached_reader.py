@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-
-from torch import Tensor
+from pathlib import Path
+from typing import Any
 
 from maskwright.data.loader import Batch
 from maskwright.evaluation.feature_cache import FeatureCache, features_key, hash_weights
@@ -14,12 +14,47 @@ from maskwright.evaluation.features import Features, raw_pixel_features
 from maskwright.evaluation.layer_features import LayerFeatures, extract_layers
 from maskwright.evaluation.readout import describe_readout, read_features
 from maskwright.evaluation.subject import Subject
-from maskwright.support.count_progress import CountProgress
+from maskwright.support.count_progress import CountProgress, PictureCounter
 from maskwright.support.reporting import Reporter
+from maskwright.support.variables import cache_folder
+from maskwright.training.group import ALONE, Group
+from maskwright.workflows.dividing.parts import (
+    Parts,
+    Tensors,
+    join_tensors,
+    plan_share,
+    write_share,
+    write_tensors,
+)
+from maskwright.workflows.dividing.stretches import Stretch, count_batches
 from maskwright.workflows.measuring.store_pictures import StorePictures
 
 # The line that says what is measured stays on the screen where pictures are few.
 SECONDS_BEFORE_SHOWN = 2.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which features are read of which pictures.
+
+    part: `train` or `test`.
+    readout: which pooled features; None for those of every block.
+    """
+
+    part: str
+    readout: str | None
+
+
+@dataclass(frozen=True)
+class HelpCall:
+    """What the first process asks of the others: their share of some features.
+
+    asked: which features.
+    key: the name under which they are kept.
+    """
+
+    asked: Asked
+    key: str
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,89 +64,108 @@ class CachedReader:
     subject: the frozen encoder, or raw pixels.
     cache: where features are kept; None encodes the pictures each time.
     reporter: where progress is shown.
+    group: this process among those that share the pictures; the others wait in `help`.
     """
 
     subject: Subject
     cache: FeatureCache | None
     reporter: Reporter
+    group: Group = ALONE
 
     def pooled(self, pictures: StorePictures, part: str, readout: str) -> Features:
         """Pooled features as the readout says; part: `train` or `test`, for messages."""
-
-        def encode() -> dict[str, Tensor]:
-            return _to_tensors(self._encode(pictures, part, readout))
-
+        tensors = self._fetch(pictures, Asked(part, readout))
         # Labels are not cached: they belong to the pictures and may be read anew.
-        tensors = self._fetch(pictures, part, self._describe(readout), encode)
         return Features(tensors.get("cls"), tensors["mean"], pictures.store.labels)
 
     def layers(self, pictures: StorePictures, part: str) -> LayerFeatures:
         """Pooled features after every block; part: `train` or `test`, for messages."""
-
-        def encode() -> dict[str, Tensor]:
-            subject = self.subject
-            features = extract_layers(
-                subject.encoder,
-                self._shown(pictures, part),
-                scale=subject.scale,
-                device=subject.device,
-                precision=subject.precision,
-            )
-            return _to_tensors(features)
-
-        tensors = self._fetch(pictures, part, "layers", encode)
+        tensors = self._fetch(pictures, Asked(part, None))
         return LayerFeatures(tensors.get("cls"), tensors["mean"], pictures.store.labels)
 
-    def _encode(self, pictures: StorePictures, part: str, readout: str) -> Features:
-        # Raw pixels have no blocks, so every readout gives the same.
-        if self.subject.model is None:
-            return raw_pixel_features(self._shown(pictures, part))
-        return read_features(
-            self.subject.encoder,
-            self._shown(pictures, part),
-            readout,
-            scale=self.subject.scale,
-            device=self.subject.device,
-            precision=self.subject.precision,
-        )
+    def help(self, pictures: StorePictures, call: HelpCall) -> None:
+        """Encode this process's share of some pictures, which the first process joins."""
+        self._write_share(pictures, call)
 
-    def _shown(self, pictures: StorePictures, part: str) -> Iterator[Batch]:
-        """The batches, with progress where encoding them takes long."""
-        noun = f"{part} pictures of {self.subject.name}"
+    def _fetch(self, pictures: StorePictures, asked: Asked) -> Tensors:
+        if self.cache is None and self.group.world_size == 1:
+            return self._encode_all(pictures, asked)
+        key = self._key(pictures, asked)
+
+        def make() -> Tensors:
+            if self.group.world_size == 1:
+                return self._encode_all(pictures, asked)
+            call = self.group.hear_first(HelpCall(asked, key))
+            return self._write_share(pictures, call)
+
+        if self.cache is None:
+            return make()
+        return self.cache.fetch(key, f"{self.subject.name}, {asked.part}", make)
+
+    def _encode_all(self, pictures: StorePictures, asked: Asked) -> Tensors:
+        return self._encode(pictures, asked, self._counter(asked, len(pictures)))
+
+    def _write_share(self, pictures: StorePictures, call: HelpCall) -> Tensors:
+        """Encode this process's share; the first process gets all features, the others none."""
+        parts = Parts(cache_folder() / "features" / f"{call.key}.parts", ".safetensors")
+        total, batch_size = len(pictures), pictures.batch_size
+        share = plan_share(self.group, parts, count_batches(total, batch_size))
+        rows = {stretch: stretch.rows(batch_size, total) for stretch in share.mine}
+        counter = self._counter(call.asked, sum(map(len, rows.values())))
+
+        def write(stretch: Stretch, path: Path) -> None:
+            # The same batches as one process makes: their sizes may change the last bits.
+            some = pictures.take(rows[stretch])
+            write_tensors(path, self._encode(some, call.asked, counter))
+
+        write_share(self.group, parts, share, write)
+        if not self.group.is_first:
+            return {}
+        joined = join_tensors(parts, share)
+        parts.remove()
+        return joined
+
+    def _encode(self, pictures: StorePictures, asked: Asked, counter: PictureCounter) -> Tensors:
+        subject = self.subject
+        shown = _counted(pictures, counter)
+        # Raw pixels have no blocks, so every readout gives the same.
+        if subject.model is None:
+            return _to_tensors(raw_pixel_features(shown))
+        options: dict[str, Any] = {
+            "scale": subject.scale,
+            "device": subject.device,
+            "precision": subject.precision,
+        }
+        if asked.readout is None:
+            return _to_tensors(extract_layers(subject.encoder, shown, **options))
+        return _to_tensors(read_features(subject.encoder, shown, asked.readout, **options))
+
+    def _counter(self, asked: Asked, total: int) -> PictureCounter:
+        """Shows progress where encoding takes long."""
+        noun = f"{asked.part} pictures of {self.subject.name}"
         progress = CountProgress(
             self.reporter, "features", noun, hidden_seconds=SECONDS_BEFORE_SHOWN
         )
-        done = 0
-        for batch in pictures:
-            progress.show(done, len(pictures))
-            done += len(batch.images)
-            yield batch
+        return PictureCounter(progress, total)
 
-    def _describe(self, readout: str) -> str:
-        """What sets the features of one readout apart in the cache; raw pixels have one only."""
-        if self.subject.model is None:
-            return "pooled"
-        return f"pooled {describe_readout(readout, self.subject.model.config)}"
-
-    def _fetch(
-        self,
-        pictures: StorePictures,
-        part: str,
-        contents: str,
-        encode: Callable[[], dict[str, Tensor]],
-    ) -> dict[str, Tensor]:
-        if self.cache is None:
-            return encode()
+    def _key(self, pictures: StorePictures, asked: Asked) -> str:
+        """The name of features in the cache; all that changes the numbers is in it."""
         subject = self.subject
-        # Everything that changes the numbers is in the key, precision and device among it.
+        contents = self._describe(asked.readout)
         how = f"{contents} of {subject.image_size} in {subject.precision} on {subject.device.type}"
         # Pixels need no weights; the same pictures give the same features for every encoder.
         if subject.model is None:
-            key = features_key("raw pixels", {}, None, pictures.store, how)
-        else:
-            shape = subject.model.config.to_dict()
-            key = features_key(self._weights, shape, subject.scale, pictures.store, how)
-        return self.cache.fetch(key, f"{subject.name}, {part}", encode)
+            return features_key("raw pixels", {}, None, pictures.store, how)
+        shape = subject.model.config.to_dict()
+        return features_key(self._weights, shape, subject.scale, pictures.store, how)
+
+    def _describe(self, readout: str | None) -> str:
+        """What sets the features of one readout apart in the cache; raw pixels have one only."""
+        if readout is None:
+            return "layers"
+        if self.subject.model is None:
+            return "pooled"
+        return f"pooled {describe_readout(readout, self.subject.model.config)}"
 
     # Hashing reads every weight, so it is done once for train, test and all readouts.
     @cached_property
@@ -119,7 +173,14 @@ class CachedReader:
         return hash_weights(self.subject.encoder.encoder)
 
 
-def _to_tensors(features: Features | LayerFeatures) -> dict[str, Tensor]:
+def _counted(pictures: StorePictures, counter: PictureCounter) -> Iterator[Batch]:
+    """The batches, each counted when the next one is asked for."""
+    for batch in pictures:
+        yield batch
+        counter.add(len(batch.images))
+
+
+def _to_tensors(features: Features | LayerFeatures) -> Tensors:
     """What the cache keeps of features; labels stay with the pictures."""
     tensors = {"mean": features.mean}
     if features.cls is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from maskwright.evaluation.feature_cache import FeatureCache
 from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.support.reporting import Reporter
 from maskwright.support.variables import cache_folder
+from maskwright.training.group import ALONE, Group
+from maskwright.workflows.dividing.processes import first_alone
 from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_split
 from maskwright.workflows.loading.near_duplicates import report_near_duplicates
 from maskwright.workflows.loading.plain_split import find_plain_split
@@ -35,6 +38,7 @@ class EvaluationContext:
     reporter: where progress and notes are shown.
     readout: which features are read, of random weights as of all others.
     needs_labels: whether any probe asks for the classes of pictures.
+    group: this process among those that compute features together; the first one probes.
     """
 
     pictures: LabeledSettings
@@ -45,6 +49,7 @@ class EvaluationContext:
     reporter: Reporter
     readout: str = DEFAULT_READOUT
     needs_labels: bool = True
+    group: Group = ALONE
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def probe_contexts(
     """One context after another: every encoder, then the baselines in the size of the first."""
     # Said before anything is decoded, which may take long.
     find = find_split if shared.needs_labels else find_plain_split
-    split = find(shared.pictures, shared.reporter)
+    split = first_alone(shared.group, lambda: find(shared.pictures, shared.reporter))
     _warn_of_ranges(encoders, shared)
     # One cache for all, so that its messages come from one place.
     cache = open_cache(shared.reporter) if shared.cache else None
@@ -84,7 +89,8 @@ def probe_contexts(
         shape = (encoder.config.image_size, encoder.config.channels)
         # Encoders of one shape share their decoded pictures.
         if shape not in decoded:
-            decoded[shape] = split.open(*shape, shared.reporter)
+            # The first process decodes into the cache, and the others find it there.
+            decoded[shape] = first_alone(shared.group, partial(split.open, *shape, shared.reporter))
         pictures = decoded[shape]
         train = StorePictures(pictures.train, encoder.config.image_size)
         context = ProbeContext(
@@ -95,8 +101,15 @@ def probe_contexts(
             reporter=shared.reporter,
             cache=cache,
             readout=shared.readout,
+            group=shared.group,
         )
         yield context, pictures
+
+
+def help_measure(encoders: Sequence[NamedEncoder], shared: EvaluationContext) -> None:
+    """Compute features for the first process, which measures all encoders, until it is done."""
+    for context, _ in probe_contexts(encoders, shared):
+        context.help()
 
 
 def measure_encoders(
@@ -165,6 +178,7 @@ def _measure_all(
         files[title] = dict(context.files)
         context.files.clear()
     reporter.finish()
+    context.done()
 
     # Several probes may note the same about an encoder; each note is shown once.
     for note in notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,14 +15,49 @@ from maskwright.support.files import write_atomic
 ENDINGS = (".npz", ".parquet")
 
 
+@dataclass(frozen=True, eq=False)
+class FeatureBatch:
+    """The vectors of some pictures that follow each other.
+
+    keys: names of the pictures.
+    labels: class numbers; None where the data has none.
+    features: (n, D) float32.
+    """
+
+    keys: list[str]
+    labels: list[int] | None
+    features: np.ndarray
+
+    def to_table(self, arrow: Any) -> Any:
+        """The batch as a table of the package pyarrow."""
+        values = arrow.array(np.ascontiguousarray(self.features, dtype=np.float32).ravel())
+        # A list of fixed size is read back as a matrix without a loop.
+        kind = arrow.list_(arrow.float32(), self.features.shape[1])
+        columns = {
+            "key": arrow.array(self.keys),
+            "features": arrow.FixedSizeListArray.from_arrays(values, type=kind),
+        }
+        if self.labels is not None:
+            columns["label"] = arrow.array(self.labels, arrow.int64())
+        return arrow.table(columns)
+
+
 class FeatureWriter(Protocol):
     """Takes batches of keys, labels and vectors, and puts the file in place at the end."""
 
-    def add(self, keys: list[str], labels: list[int] | None, features: np.ndarray) -> None:
-        """Write one batch: features (n, D) float32."""
+    def add(self, batch: FeatureBatch) -> None:
+        """Write one batch."""
 
     def finish(self, path: Path, classes: list[str] | None, data: str = "") -> None:
         """Put the whole file in place; data: where the pictures came from, if that has a name."""
+
+
+def check_ending(path: Path) -> None:
+    """Raise MaskwrightError for a file that features are not written to."""
+    if path.suffix not in ENDINGS:
+        raise MaskwrightError(f"Features are written as {' or '.join(ENDINGS)}; got '{path}'.")
+    if path.suffix == ".parquet":
+        import_parquet(".npz needs none")
 
 
 def open_writer(path: Path, scratch: Path, width: int) -> FeatureWriter:
@@ -32,11 +68,8 @@ def open_writer(path: Path, scratch: Path, width: int) -> FeatureWriter:
 
     Raises MaskwrightError for other endings.
     """
-    if path.suffix == ".npz":
-        return NpzWriter(scratch, width)
-    if path.suffix == ".parquet":
-        return ParquetWriter(scratch, width)
-    raise MaskwrightError(f"Features are written as {' or '.join(ENDINGS)}; got '{path}'.")
+    check_ending(path)
+    return ParquetWriter(scratch) if path.suffix == ".parquet" else NpzWriter(scratch, width)
 
 
 class NpzWriter:
@@ -49,11 +82,11 @@ class NpzWriter:
         self._keys: list[str] = []
         self._labels: list[int] = []
 
-    def add(self, keys: list[str], labels: list[int] | None, features: np.ndarray) -> None:
+    def add(self, batch: FeatureBatch) -> None:
         with self._raw.open("ab") as file:
-            file.write(np.ascontiguousarray(features, dtype=np.float32).tobytes())
-        self._keys += keys
-        self._labels += labels or []
+            file.write(np.ascontiguousarray(batch.features, dtype=np.float32).tobytes())
+        self._keys += batch.keys
+        self._labels += batch.labels or []
 
     def finish(self, path: Path, classes: list[str] | None, data: str = "") -> None:
         columns: dict[str, Any] = {"keys": np.array(self._keys), "data": np.array(data)}
@@ -68,36 +101,36 @@ class NpzWriter:
         write_npz(path, columns, compressed=False)
 
 
+def import_parquet(otherwise: str) -> Any:
+    """The package pyarrow with its module `parquet`.
+
+    otherwise: what can be done without it.
+
+    Raises MaskwrightError where it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MaskwrightError(
+            f"Parquet needs another package: pip install 'maskwright[parquet]'; {otherwise}."
+        ) from error
+    return pyarrow
+
+
 class ParquetWriter:
     """Writes a row group per batch; features are a list of floats per row."""
 
-    def __init__(self, scratch: Path, width: int) -> None:
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError as error:
-            raise MaskwrightError(
-                "Parquet needs another package: pip install 'maskwright[parquet]'; .npz needs none."
-            ) from error
-        self._arrow = pyarrow
+    def __init__(self, scratch: Path) -> None:
+        self._arrow = import_parquet(".npz needs none")
         self._file = scratch / "features.parquet"
-        # A list of fixed size is read back as a matrix without a loop.
-        self._kind = pyarrow.list_(pyarrow.float32(), width)
         self._writer: Any = None
 
-    def add(self, keys: list[str], labels: list[int] | None, features: np.ndarray) -> None:
-        arrow = self._arrow
-        values = arrow.array(np.ascontiguousarray(features, dtype=np.float32).ravel())
-        columns = {
-            "key": arrow.array(keys),
-            "features": arrow.FixedSizeListArray.from_arrays(values, type=self._kind),
-        }
-        if labels is not None:
-            columns["label"] = arrow.array(labels, arrow.int64())
-        table = arrow.table(columns)
+    def add(self, batch: FeatureBatch) -> None:
+        table = batch.to_table(self._arrow)
         # The first batch decides which columns there are.
         if self._writer is None:
-            self._writer = arrow.parquet.ParquetWriter(self._file, table.schema)
+            self._writer = self._arrow.parquet.ParquetWriter(self._file, table.schema)
         self._writer.write_table(table)
 
     def finish(self, path: Path, classes: list[str] | None, data: str = "") -> None:

@@ -13,6 +13,7 @@ from maskwright.evaluation.layer_features import LayerFeatures
 from maskwright.evaluation.readout import DEFAULT_READOUT, describe_readout
 from maskwright.evaluation.subject import Subject
 from maskwright.support.reporting import Reporter
+from maskwright.training.group import ALONE, Group
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.workflows.measuring.cached_reader import CachedReader
 from maskwright.workflows.measuring.store_pictures import StorePictures
@@ -59,6 +60,7 @@ class ProbeContext:
     readout: which features are read (see evaluation/readout.py).
     files: what a probe leaves beside its numbers, by the last part of the file's name: figures and
         fitted heads.
+    group: this process among those that compute features together; the first one probes.
     """
 
     subject: Subject
@@ -69,6 +71,7 @@ class ProbeContext:
     cache: FeatureCache | None = None
     readout: str = DEFAULT_READOUT
     files: dict[str, bytes] = field(default_factory=dict)
+    group: Group = ALONE
 
     @property
     def encoder(self) -> LoadedEncoder:
@@ -97,6 +100,16 @@ class ProbeContext:
             self._reader.layers(stores.train, "train"), self._reader.layers(stores.test, "test")
         )
 
+    def help(self) -> None:
+        """Compute shares of features whenever the first process asks, until it says `done`."""
+        while (call := self.group.hear_first(None)) is not None:
+            pictures = self._stores.train if call.asked.part == "train" else self._stores.test
+            self._reader.help(pictures, call)
+
+    def done(self) -> None:
+        """Let the other processes go on to the next encoder."""
+        self.group.hear_first(None)
+
     def describe_features(self) -> dict[str, object]:
         """What the features are, ready for JSON."""
         if self.loaded is None:
@@ -118,4 +131,6 @@ class ProbeContext:
     @cached_property
     def _reader(self) -> CachedReader:
         # Kept for all readouts, because hashing the weights takes seconds for large encoders.
-        return CachedReader(subject=self.subject, cache=self.cache, reporter=self.reporter)
+        return CachedReader(
+            subject=self.subject, cache=self.cache, reporter=self.reporter, group=self.group
+        )

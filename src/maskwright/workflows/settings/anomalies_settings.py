@@ -9,14 +9,14 @@ from maskwright.support.checks import check_at_least, check_inside
 from maskwright.workflows.settings.fields import setting
 from maskwright.workflows.settings.shared_settings import (
     RUN_HELP,
-    DeviceSettings,
+    DividedSettings,
     ReadingSettings,
     SeedSettings,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnomaliesSettings(ReadingSettings, DeviceSettings, SeedSettings):
+class AnomaliesSettings(ReadingSettings, DividedSettings, SeedSettings):
     """Which pictures are looked at, beside which normal ones, and how."""
 
     run: Any = setting(help=RUN_HELP, positional=True, metavar="RUN")
@@ -50,6 +50,7 @@ class AnomaliesSettings(ReadingSettings, DeviceSettings, SeedSettings):
     out: str | None = setting(None, help="folder for results (default: <RUN>/anomalies)")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_inside("ratio", self.ratio, 0.1, 0.95)
         check_at_least("rounds", self.rounds, 1)
         check_at_least("reference", self.reference, 2)

@@ -9,14 +9,14 @@ from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
 from maskwright.workflows.settings.shared_settings import (
     RUN_HELP,
-    DeviceSettings,
+    DividedSettings,
     FeatureSettings,
     ReadingSettings,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbedSettings(FeatureSettings, ReadingSettings, DeviceSettings):
+class EmbedSettings(FeatureSettings, ReadingSettings, DividedSettings):
     """Which vectors of which pictures are written, and where."""
 
     run: Any = setting(help=RUN_HELP, positional=True, metavar="RUN")

@@ -7,14 +7,14 @@ from typing import Any
 
 from maskwright.workflows.settings.fields import setting
 from maskwright.workflows.settings.shared_settings import (
-    DeviceSettings,
+    DividedSettings,
     FeatureSettings,
     LabeledOptions,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateSettings(LabeledOptions, FeatureSettings, DeviceSettings):
+class EvaluateSettings(LabeledOptions, FeatureSettings, DividedSettings):
     """Which encoders are measured, on what, by which probes."""
 
     run: Any = setting(

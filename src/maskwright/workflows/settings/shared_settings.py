@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
@@ -20,6 +21,22 @@ class DeviceSettings:
     """Where a command computes."""
 
     device: str = setting("auto", help=help_texts.DEVICE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DividedSettings(DeviceSettings):
+    """Where a command computes that divides its pictures among processes."""
+
+    devices: int | None = setting(
+        None,
+        help=(
+            "how many devices (or CPU processes) of this machine share the pictures (default: 1,"
+            " or what torchrun or srun has started)"
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check_at_least("devices", self.devices, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,8 +32,8 @@ class RunStudySettings:
     launcher: str | None = setting(
         None,
         help=(
-            "start the workers elsewhere: slurm, or e.g. \"slurm(slurm_partition='gpu',"
-            ' gpus_per_node=1, timeout_min=240)"'
+            "start the workers elsewhere: slurm or ray, or e.g. \"slurm(slurm_partition='gpu',"
+            ' gpus_per_node=1, timeout_min=240)" or "ray(address=\'auto\', num_gpus=1)"'
         ),
     )
     ledger: str | None = setting(

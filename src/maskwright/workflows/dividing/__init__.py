@@ -1,0 +1,1 @@
+"""Pictures of one command, divided among several processes."""
