@@ -83,7 +83,7 @@ def measure_share(rank: int, world: int, folder: Path | str) -> None:
     latent = outer(own)
     join = Group(rank, world).join_rows
     alone = dataclasses.replace(draw(batch=len(own)), latent=latent, num_prefix=0)
-    prediction = dataclasses.replace(alone, join=join)
+    prediction = dataclasses.replace(alone, gather=join)
     uniformity = Uniformity()(prediction, prediction.patches)
     likeness = mean_similarity(join(torch.sigmoid(latent.mean(1))))
     (uniformity + likeness).backward()

@@ -130,12 +130,12 @@ def test_a_larger_size_is_advised_where_things_would_be_smaller_than_a_patch() -
     )
     assert usual.cost.side == 96
     assert any("no size compared changes that" in reason for reason in usual.reasons)
-    small = [cost_of_size(side, "photos", FACTS) for side in (96, 32)]
+    small = [cost_of_size(side, "photos", FACTS) for side in (96, 48)]
     eye = ObjectSizes("eye", "boxes", (0.09, 0.1, 0.11), 9)
-    better = advise(small[::-1][:1] + small[:1], detail((96, 32)), [eye], 32, [])
+    better = advise(small[::-1][:1] + small[:1], detail((96, 48)), [eye], 48, [])
     assert better.cost.side == 96
     assert any(
-        "smaller than a patch of 4; at 96 they are not" in reason for reason in better.reasons
+        "smaller than a patch of 6; at 96 they are not" in reason for reason in better.reasons
     )
 
 

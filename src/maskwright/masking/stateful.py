@@ -18,7 +18,6 @@ from maskwright.masking.policy import Policy, Scene, Traits
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.whole_batch import own_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +42,19 @@ class Feedback:
     scene: what the policy scored.
     mask: the mask that was drawn.
     errors: (B, K) mean squared error of each predicted patch in the target's space, detached.
-    join: from rows (B, ...) to those of the whole batch, whichever process has them; gradients go
-        back through it, so that a loss that compares pictures is that of one process.
+    gather: from rows (B, ...) to those of the whole batch, whichever process has them; gradients
+        go back through it, so that a loss that compares pictures is that of one process. None:
+        the rows here are all.
     """
 
     scene: Scene
     mask: PatchMask
     errors: Tensor
-    join: Callable[[Tensor], Tensor] = own_rows
+    gather: Callable[[Tensor], Tensor] | None = None
+
+    def join(self, rows: Tensor) -> Tensor:
+        """The rows (B, ...) of the whole batch."""
+        return rows if self.gather is None else self.gather(rows)
 
 
 class PolicySettings(ABC):

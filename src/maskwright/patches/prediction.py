@@ -19,7 +19,6 @@ from maskwright.patches.mask import PatchMask, put, take
 from maskwright.patches.pixels import PatchStats, patch_stats, unpatchify, widen
 from maskwright.patches.target import Target, measure_target, pixel_target
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.whole_batch import own_rows
 
 Stats = Literal["raw", "visible", "target"]
 
@@ -53,9 +52,9 @@ class Prediction:
     visible_values: (B, V, T) predictions of visible patches, where they were computed.
     priors: maps (B, N) in [0, 1] by name, for losses that weigh patches.
     truth: (B, N, T) values of the target, where a network computed them.
-    join: from rows (B, ...) to those of the whole batch, whichever process has them; gradients go
-        back through it. In training alone: one process measures held-out pictures, and others
-        would be waited for in vain.
+    gather: from rows (B, ...) to those of the whole batch, whichever process has them; gradients
+        go back through it. In training alone: one process measures held-out pictures, and others
+        would be waited for in vain. None: the rows here are all.
     """
 
     values: Tensor
@@ -69,7 +68,12 @@ class Prediction:
     visible_values: Tensor | None = None
     priors: Mapping[str, Tensor] = field(default_factory=dict)
     truth: Tensor | None = None
-    join: Callable[[Tensor], Tensor] = own_rows
+    # No function by default: torch.compile cannot hand one out of a compiled model.
+    gather: Callable[[Tensor], Tensor] | None = None
+
+    def join(self, rows: Tensor) -> Tensor:
+        """The rows (B, ...) of the whole batch, for losses that compare its pictures."""
+        return rows if self.gather is None else self.gather(rows)
 
     def targets(self) -> Tensor:
         """(B, K, T) float32: what `values` is compared with."""

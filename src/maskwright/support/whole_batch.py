@@ -9,11 +9,6 @@ import torch.distributed as distributed
 from torch import Tensor
 
 
-def own_rows(rows: Tensor) -> Tensor:
-    """The rows of a process that trains or measures alone are all there are."""
-    return rows
-
-
 def join_rows(rows: Tensor) -> Tensor:
     """The rows (B, ...) of all processes in the order of their ranks; all of them have to call it.
 

@@ -113,7 +113,7 @@ class PretrainModule(SteppedModule):
         weights = self.masker.weights(scene, mask)
         repeats = self.settings.masks_per_image
         prediction = self.predict(shown.images, mask, weights, repeats)
-        prediction = replace(prediction, priors=shown.priors, join=self.group.join_rows)
+        prediction = replace(prediction, priors=shown.priors, gather=self.group.join_rows)
 
         # Compare; a policy that learns has a loss of its own.
         value = self.objective(prediction, shown.images, progress)
