@@ -42,7 +42,9 @@ def run(tasks: EpochTasks, trainer: MadeUpTrainer, epochs: int) -> None:
         tasks.on_train_epoch_end(trainer, nn.Identity())  # type: ignore[arg-type]
 
 
-def build(found: dict[int, float], every: int = 1, last: int | None = None) -> tuple[Any, list]:
+def build(
+    found: dict[int, float], every: int | None = 1, last: int | None = None
+) -> tuple[Any, list]:
     rows: list[dict[str, Any]] = []
     task = EpochTask("knn", every, lambda module, epoch: {"knn_top1": found[epoch]})
     checkpoints = Checkpoints(Path("nowhere"), [], 1e9, lambda: False)
@@ -71,6 +73,33 @@ def test_tasks_are_due_at_their_pace_and_at_the_first_and_last_epoch() -> None:
     tasks, rows = build(dict.fromkeys(range(1, 8), 0.5), every=3, last=7)
     run(tasks, MadeUpTrainer(), 7)
     assert [row["epoch"] for row in rows] == [1, 3, 6, 7]
+
+
+def test_where_minutes_decide_looking_takes_a_twentieth_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An epoch of 10 seconds, and a look of 4: after 80 seconds the first one is paid for."""
+    now = 0.0
+    monkeypatch.setattr("maskwright.training.epoch_tasks.time.monotonic", lambda: now)
+
+    def look(module: Any, epoch: int) -> dict[str, float]:
+        nonlocal now
+        now += 4
+        return {"knn_top1": 0.5}
+
+    tasks, rows = build({}, every=None)
+    tasks.tasks = [EpochTask("knn", None, look)]
+    trainer, module = MadeUpTrainer(), nn.Identity()
+    for epoch in range(20):
+        now += 10
+        trainer.current_epoch = epoch
+        module.clock = SimpleNamespace(seconds=now)  # type: ignore[assignment]
+        tasks.on_train_epoch_end(trainer, module)  # type: ignore[arg-type]
+        # Stopped and resumed: what was spent is remembered.
+        kept = tasks.state_dict()
+        tasks.seconds = 0.0
+        tasks.load_state_dict(kept)
+    assert [row["epoch"] for row in rows] == [1, 8, 16]
 
 
 def test_a_stop_that_somebody_asked_for_is_not_the_last_epoch() -> None:

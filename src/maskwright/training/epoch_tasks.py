@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -14,18 +15,22 @@ from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.recorder import Row
 from maskwright.training.trainer import Trainer
 
+# Where minutes end a training, looking at it takes a twentieth of them: on small pictures k-NN after
+# each epoch took two thirds of the time (docs/log.md).
+SHARE_FOR_LOOKING = 0.05
+
 
 @dataclass(frozen=True)
 class EpochTask:
     """A measurement with its own pace.
 
     name: what it is called.
-    every: epochs between two runs.
+    every: epochs between two runs; None: as often as `SHARE_FOR_LOOKING` of the time allows.
     run: takes the module and the epoch and returns numbers for the record.
     """
 
     name: str
-    every: int
+    every: int | None
     run: Callable[[Any, int], Row]
 
 
@@ -60,6 +65,7 @@ class EpochTasks(Callback):
         self.best_of = best
         self.kept_as = kept_as
         self.best = float("-inf")
+        self.seconds = 0.0  # spent on tasks so far
 
     def on_train_epoch_end(self, trainer: Trainer, module: Any) -> None:
         if self.checkpoints.interrupted:
@@ -68,8 +74,10 @@ class EpochTasks(Callback):
         # A stop that somebody asked for is resumed later: that epoch is not the last.
         is_over = trainer.should_stop and not self.checkpoints.stop_requested
         is_last = is_over or epoch == self.last_epoch
-        due = [task for task in self.tasks if is_last or epoch == 1 or epoch % task.every == 0]
+        is_always = is_last or epoch == 1
+        due = [task for task in self.tasks if is_always or self._is_due(task, epoch, module)]
 
+        begun = time.monotonic()
         row: Row = {"step": trainer.global_step, "epoch": epoch}
         if due and trainer.is_global_zero:
             with (
@@ -80,17 +88,26 @@ class EpochTasks(Callback):
                 for task in due:
                     row |= task.run(module, epoch)
             self.emit(row)
+        self.seconds += time.monotonic() - begun
 
         # Only the first process has measured, and it alone writes.
         if row.get(self.best_of, float("-inf")) > self.best:
             self.best = row[self.best_of]
             trainer.save_checkpoint(module, self.checkpoints.folder / f"{self.kept_as}.ckpt")
 
+    def _is_due(self, task: EpochTask, epoch: int, module: Any) -> bool:
+        if task.every is not None:
+            return epoch % task.every == 0
+        elapsed: float = module.clock.seconds
+        return self.seconds <= SHARE_FOR_LOOKING * elapsed
+
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return {"best": self.best, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best = state_dict["best"]
+        # Earlier versions did not count them.
+        self.seconds = state_dict.get("seconds", 0.0)
 
 
 def kept_weights(trainer: Trainer, module: torch.nn.Module) -> AbstractContextManager[None]:

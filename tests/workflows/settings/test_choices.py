@@ -181,3 +181,12 @@ def test_a_rate_without_an_optimizer_is_adamws(given: dict[str, float]) -> None:
 def test_a_full_decoder_predicts_everything_unless_told_otherwise() -> None:
     assert complete(decoder="full").mask.predict == 1.0
     assert complete(decoder="full", predict=0.34).mask.predict == 0.34
+
+
+def test_steps_are_looked_at_about_ten_times_and_minutes_as_their_time_allows() -> None:
+    found = Facts(1_000, 32, 3, "cpu", 2)
+    # 2,000 steps of 50 are a hundred epochs.
+    steps = complete(found, steps=2_000, batch_size=50)
+    assert (steps.run.sample_every, steps.run.knn_every) == (10, 10)
+    minutes = complete(found, minutes=5, batch_size=50)
+    assert (minutes.run.sample_every, minutes.run.knn_every) == (None, None)

@@ -238,8 +238,13 @@ def _compile(settings: PretrainSettings, facts: Facts) -> list[Choice]:
 
 
 def _pace(settings: PretrainSettings, facts: Facts) -> list[Choice]:
-    # Steps and minutes know no number of epochs beforehand.
-    epochs = settings.train.epochs or KEEPABLE_SAMPLES
+    train = settings.train
+    # Minutes know no number of epochs: what is open then takes a small share of the time.
+    if train.minutes is not None:
+        return []
+    epochs: float = train.epochs or KEEPABLE_SAMPLES
+    if train.steps is not None:
+        epochs = train.steps * pictures_per_step(settings) / max(1, facts.count)
     pace = max(1, round(epochs / KEEPABLE_SAMPLES))
     choices = []
     if settings.run.sample_every is None:

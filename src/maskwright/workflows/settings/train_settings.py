@@ -132,9 +132,19 @@ class RunSettings:
     save_minutes: float = setting(
         5.0, help="minutes between writes of last.ckpt inside a long epoch"
     )
-    sample_every: int | None = setting(None, help="epochs between pictures of reconstructions")
+    sample_every: int | None = setting(
+        None,
+        help=(
+            "epochs between pictures of reconstructions; by default about ten times in all, or as"
+            " often as a twentieth of --minutes allows"
+        ),
+    )
     knn_every: int | None = setting(
-        None, help="epochs between k-NN measurements where there are labels; 0 for never"
+        None,
+        help=(
+            "epochs between k-NN measurements where there are labels, by default as often as"
+            " pictures; 0 for never"
+        ),
     )
     track: list[str] = setting(["tensorboard"], help=TRACK_HELP)
 

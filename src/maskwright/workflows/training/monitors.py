@@ -34,7 +34,7 @@ from maskwright.workflows.training.component_watch import fixed_mask, rows_of
 SHOWN = 6
 BASELINE_PICTURES = 64
 # More would make k-NN while training slow and say little more.
-MOST_KNN_TRAIN = 5000
+MOST_KNN_TRAIN = 2000
 # Of the random masks that runs with different policies can be compared on.
 COMMON_RATIO = 0.75
 
@@ -63,11 +63,11 @@ class TrainingMonitor:
         tasks = []
         # Some targets lead back to no picture; the beginning of the run has said so.
         if shows_pictures(self.settings):
-            tasks.append(EpochTask("samples", run.sample_every or 1, self.show_samples))
+            tasks.append(EpochTask("samples", run.sample_every, self.show_samples))
         if self.pictures.held is not None:
             # First in the list, so that its columns come first in a row.
             tasks.insert(0, EpochTask("held_out", 1, self.measure_held_out))
-            if run.knn_every and self._has_labels():
+            if run.knn_every != 0 and self._has_labels():
                 tasks.append(EpochTask("knn", run.knn_every, self.measure_online_knn))
         return tasks
 
