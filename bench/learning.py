@@ -39,7 +39,7 @@ from maskwright.support.reporting import LogReporter
 from maskwright.workflows.building.mask_samples import MaskDraw, mask_samples
 from maskwright.workflows.loading.pictures import Pictures, eval_batch, eval_batches, find, load
 from maskwright.workflows.runs.locate import load_any
-from maskwright.workflows.settings.choices import choose_patch
+from maskwright.workflows.settings.geometry_choices import choose_patch
 from maskwright.workflows.settings.pretrain_settings import DataSettings
 
 RATES = (3e-4, 1e-3, 2e-3, 4e-3, 8e-3)

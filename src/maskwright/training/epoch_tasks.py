@@ -15,8 +15,8 @@ from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.recorder import Row
 from maskwright.training.trainer import Trainer
 
-# Where minutes end a training, looking at it takes a twentieth of them: on small pictures k-NN after
-# each epoch took two thirds of the time (docs/log.md).
+# Where minutes end a training, so much of them goes into looking at it: k-NN after each epoch of a
+# few pictures took two thirds of the time (docs/log.md).
 SHARE_FOR_LOOKING = 0.05
 
 

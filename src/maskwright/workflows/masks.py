@@ -35,7 +35,7 @@ from maskwright.workflows.loading.pictures import find, packed
 from maskwright.workflows.policy_view import PolicyView, viewable_policy
 from maskwright.workflows.runs.figures import png_place, save_picture
 from maskwright.workflows.settings.arguments import takes
-from maskwright.workflows.settings.choices import choose_geometry
+from maskwright.workflows.settings.geometry_choices import choose_geometry
 from maskwright.workflows.settings.masks_settings import MasksSettings
 from maskwright.workflows.settings.pretrain_settings import DataSettings, parse_size
 

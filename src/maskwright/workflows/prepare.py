@@ -23,7 +23,7 @@ from maskwright.workflows.preparing.maps import find_originals, make_map
 from maskwright.workflows.preparing.summary import summarize
 from maskwright.workflows.preparing.windows import choose_windows
 from maskwright.workflows.settings.arguments import takes
-from maskwright.workflows.settings.choices import choose_side
+from maskwright.workflows.settings.geometry_choices import choose_side
 from maskwright.workflows.settings.prepare_settings import PrepareSettings
 from maskwright.workflows.settings.pretrain_settings import DataSettings
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from maskwright.workflows.settings.choices import Facts, choose, choose_patch, effective_batch
+from maskwright.workflows.settings.choices import Facts, choose, effective_batch
+from maskwright.workflows.settings.geometry_choices import choose_patch
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import build_settings
 

@@ -14,7 +14,12 @@ from maskwright.workflows.settings.budget_choices import (
 )
 from maskwright.workflows.settings.choice import Choice, Facts
 from maskwright.workflows.settings.component_choices import choose_for_components
-from maskwright.workflows.settings.pretrain_settings import PretrainSettings, parse_size
+from maskwright.workflows.settings.geometry_choices import (
+    choose_channels,
+    choose_image_size,
+    choose_patch_size,
+)
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.start_choices import (
     CONTINUED_RATE,
     CONTINUED_REASON,
@@ -24,23 +29,10 @@ from maskwright.workflows.settings.start_choices import (
     with_tokens,
 )
 
-__all__ = [
-    "Choice",
-    "Facts",
-    "choose",
-    "choose_geometry",
-    "choose_patch",
-    "choose_side",
-    "effective_batch",
-]
+__all__ = ["Choice", "Facts", "choose", "effective_batch"]
 
-# Usual sides of pictures, largest first.
-SIDES = (224, 192, 160, 128, 96, 64, 48, 32)
 # Sheets of reconstructions that a person still looks through.
 KEEPABLE_SAMPLES = 10
-# Up to this side pictures are tiny. On a CPU they get about 16 patches a side, which taught more of
-# CIFAR-10 in eight minutes on two cores (docs/log.md).
-TINY_SIDE = 40
 # Pictures seen from which torch.compile wins back the time that it takes.
 WORTH_COMPILING = 2_000_000
 
@@ -50,10 +42,10 @@ def choose(settings: PretrainSettings, facts: Facts) -> tuple[PretrainSettings, 
     choices: list[Choice] = []
     # In this order: a later rule reads what an earlier one has chosen.
     for rule in (
-        _image_size,
-        _channels,
+        choose_image_size,
+        choose_channels,
         choose_shape_of_start,
-        _patch_size,
+        choose_patch_size,
         choose_model,
         choose_for_components,
         choose_decoder,
@@ -73,71 +65,6 @@ def choose(settings: PretrainSettings, facts: Facts) -> tuple[PretrainSettings, 
             choices.append(choice)
             settings = settings.with_values(**{choice.name: choice.value})
     return with_tokens(settings), choices
-
-
-def choose_geometry(
-    image_size: int | str | None,
-    patch_size: int | None,
-    median: tuple[int, int],
-    device: str = "cpu",
-) -> tuple[int | str, int]:
-    """Image and patch size for looking at masks, chosen as a training would."""
-    size: int | str = image_size if image_size is not None else choose_side(min(median), device)
-    if patch_size is None:
-        patch_size = choose_patch(*parse_size(size), fine=device == "cpu")
-    return size, patch_size
-
-
-def choose_side(short_side: int, device: str) -> int:
-    """The largest usual side that neither enlarges the pictures nor is too much for the device."""
-    # Larger pictures make a step too slow on a CPU.
-    most = 96 if device == "cpu" else 224
-    return next(
-        (side for side in SIDES if side <= min(most, short_side)), max(8, short_side // 4 * 4)
-    )
-
-
-def choose_patch(height: int, width: int, *, fine: bool = False) -> int:
-    """The patch side that gives a grid of 8 to 14 patches along the shorter side and divides both.
-
-    fine: 16 patches a side for tiny pictures.
-    """
-    short = min(height, width)
-    if fine and short <= TINY_SIDE:
-        least = max(2, short // 16)
-    else:
-        # Larger pictures bear finer grids: 14 patches a side as ViT-B/16 has at 224 pixels.
-        least = max(1, short // (14 if short >= 160 else 12 if short >= 96 else 8))
-    return next(
-        (side for side in range(least, short + 1) if height % side == 0 and width % side == 0), 1
-    )
-
-
-def _image_size(settings: PretrainSettings, facts: Facts) -> list[Choice]:
-    if settings.data.image_size is not None:
-        return []
-    side = choose_side(facts.short_side, facts.device)
-    limit = "no enlarging" if side >= facts.short_side // 2 else f"usual on {facts.device}"
-    return [
-        Choice(
-            "image_size", side, f"the median picture's shorter side is {facts.short_side}; {limit}"
-        )
-    ]
-
-
-def _channels(settings: PretrainSettings, facts: Facts) -> list[Choice]:
-    if settings.data.channels is not None:
-        return []
-    return [Choice("channels", facts.channels, "as found in the pictures")]
-
-
-def _patch_size(settings: PretrainSettings, facts: Facts) -> list[Choice]:
-    if settings.model.patch_size is not None:
-        return []
-    height, width = parse_size(settings.data.image_size or 0)
-    # Weights that patches are resampled for have never seen such small ones.
-    side = choose_patch(height, width, fine=facts.device == "cpu" and facts.start is None)
-    return [Choice("patch_size", side, f"a grid of {height // side}x{width // side} patches")]
 
 
 def _batch_size(settings: PretrainSettings, facts: Facts) -> list[Choice]:

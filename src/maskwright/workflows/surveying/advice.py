@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maskwright.workflows.settings.choices import choose_side
+from maskwright.workflows.settings.geometry_choices import choose_side
 from maskwright.workflows.surveying.objects import ObjectSizes
 from maskwright.workflows.surveying.resolution import Detail, SizeCost
 

@@ -21,7 +21,8 @@ from maskwright.support.environment import cpu_count
 from maskwright.workflows.building.model_shape import model_config
 from maskwright.workflows.settings.budget_choices import CORE_RATE
 from maskwright.workflows.settings.choice import Choice, Facts
-from maskwright.workflows.settings.choices import SIDES, choose
+from maskwright.workflows.settings.choices import choose
+from maskwright.workflows.settings.geometry_choices import SIDES
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.surveying.sample import DecodedPicture
 
