@@ -1,7 +1,8 @@
 # Two commands do all the set-up on a machine that has Python 3.11+ and make; the lines also work by hand, one after another.
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= 2
+# One more than two cores: some tests wait for other processes.
+WORKERS ?= 3
 INSTALL = UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install -q -p $(BIN)/python -c requirements.lock
 
 .PHONY: demo test lint types contracts notebooks docs site release check clean
@@ -9,7 +10,7 @@ INSTALL = UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install -q -p $(BIN)/python -c req
 demo: .venv/demo.done          ## the main job on real pictures, a few minutes on two cores
 	$(BIN)/maskwright demo
 
-test: .venv/dev.done           ## all tests, in two processes; make test WORKERS=8 on a larger machine
+test: .venv/dev.done           ## all tests, in three processes; make test WORKERS=8 on a larger machine
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: .venv/dev.done

@@ -21,22 +21,25 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the slow tests first: at the end one process would wait while the other finishes them.
+    """Run the slow tests first: at the end all processes would wait for the last of them.
 
-    xdist gives each process a run of neighbors, so slow ones are dealt out over the first of both;
-    those of one file stay together, because they share what is made for them.
+    xdist gives each process a run of neighbors, so slow ones are dealt out over the beginnings of
+    these; those of one file stay together, because they share what is made for them.
     """
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     quick = [item for item in items if not item.get_closest_marker("slow")]
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("slow"):
             files.setdefault(item.path, []).append(item)
-    slow: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
-    # Those with most tests first, each to the process that has fewer.
+    slow: list[list[pytest.Item]] = [[] for _ in range(count)]
+    # Those with most tests first, each to the process that has fewest.
     for of_file in sorted(files.values(), key=len, reverse=True):
         min(slow, key=len).extend(of_file)
-    middle = len(quick) // 2
-    items[:] = [*slow[0], *quick[:middle], *slow[1], *quick[middle:]]
+    items[:] = []
+    for number, own in enumerate(slow):
+        begin, end = len(quick) * number // count, len(quick) * (number + 1) // count
+        items += [*own, *quick[begin:end]]
 
 
 @pytest.fixture(autouse=True, scope="session")
