@@ -63,3 +63,11 @@ def test_all_panels_share_the_steps() -> None:
     limits = {axes.get_xlim() for axes in figure.axes if axes.axison}
     assert len(limits) == 1
     assert figure.get_suptitle() == "runs/one"
+
+
+def test_there_is_room_above_the_highest_accuracy() -> None:
+    rows = [{"step": 1, "knn_top1": 0.43}, {"step": 2, "knn_top1": 0.45}]
+    figure = training_curves(rows)
+    (panel,) = [axes for axes in figure.axes if "k-NN" in axes.get_title(loc="left")]
+    assert panel.get_ylim()[0] == 0
+    assert 0.46 < panel.get_ylim()[1] < 0.6

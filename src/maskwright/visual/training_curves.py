@@ -173,7 +173,9 @@ def _draw(axes: Axes, rows: Rows, panel: CurvePanel) -> None:
 def _scale(axes: Axes, curves: Sequence[list[float]], panel: CurvePanel) -> None:
     """A vertical scale in which the course is seen, not only how it began."""
     if panel.from_zero:
-        axes.set_ylim(0, 1 if panel.to_one else None)
+        highest = max(max(values, default=0.0) for values in curves)
+        # Room above the last point; a curve of zeros gets a scale all the same.
+        axes.set_ylim(0, 1 if panel.to_one else 1.08 * highest or 1.0)
         return
     shown = list(panel.levels.values())
     for values in curves:
