@@ -1,18 +1,18 @@
-"""Starting the other processes of a training on this machine."""
+"""Starting the other processes of a command on this machine, and their lives."""
 
 from __future__ import annotations
 
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.variables import Launch, launched_environment
-from maskwright.training.group import PATIENCE, Group, joined_group
+from maskwright.support.variables import Launch, find_launch, launched_environment
+from maskwright.training.group import PATIENCE, Group, ProcessLost, joined_group
 
 # How long processes may take to end by themselves when the first one has ended.
 SECONDS_TO_END = 30.0
@@ -49,6 +49,32 @@ def started_group(module: str, count: int, patience: timedelta = PATIENCE) -> It
 def start_process(module: str, launch: Launch) -> subprocess.Popen[bytes]:
     """A process with a place in the group; what it prints goes where ours goes."""
     return subprocess.Popen([sys.executable, "-m", module], env=launched_environment(launch))
+
+
+def live_as_helper(
+    work: Callable[[Group], object], command: str, patience: timedelta = PATIENCE
+) -> int:
+    """The life of a process that `started_group` has started; returns its exit code.
+
+    Its own output says what went wrong there.
+
+    work: what it does with the others.
+    command: that starts it, for somebody who starts it by hand.
+    """
+    launch = find_launch()
+    if launch is None:
+        sys.stderr.write(f"This is started by maskwright {command} --devices N, not by hand.\n")
+        return 2
+    try:
+        with joined_group(launch, patience=patience) as group:
+            work(group)
+    # The first process says why it is gone, or that it was asked to stop.
+    except (ProcessLost, KeyboardInterrupt):
+        return 1
+    except MaskwrightError as error:
+        sys.stderr.write(f"maskwright, process {launch.rank}: {error}\n")
+        return 1
+    return 0
 
 
 def end_processes(children: Sequence[subprocess.Popen[bytes]]) -> None:

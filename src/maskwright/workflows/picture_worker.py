@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.support.variables import find_launch
-from maskwright.training.group import Group, ProcessLost, joined_group
+from maskwright.training.group import Group
+from maskwright.training.launch import live_as_helper
 from maskwright.workflows.anomalies import find_anomalies
 from maskwright.workflows.dividing.processes import PATIENCE, FirstFailed
 from maskwright.workflows.embed import write_embedding
@@ -26,23 +26,17 @@ COMMANDS: Mapping[str, Callable[[Any, Group, Reporter], Any]] = {
 }
 
 
+def help_first(group: Group) -> None:
+    """Hear what the first process wants done, and do a share of it."""
+    work = group.hear_first(None)
+    # A mistake that the first process has found is reported by it.
+    with suppress(FirstFailed):
+        COMMANDS[work.command](work.settings, group, LogReporter(visible=False))
+
+
 def main() -> int:
-    """Help the process that has started this one; its own output says what went wrong there."""
-    launch = find_launch()
-    if launch is None:
-        sys.stderr.write("This is started by maskwright embed --devices N, not by hand.\n")
-        return 2
-    try:
-        with joined_group(launch, patience=PATIENCE) as group:
-            work = group.hear_first(None)
-            COMMANDS[work.command](work.settings, group, LogReporter(visible=False))
-    # The first process says it.
-    except (ProcessLost, FirstFailed, KeyboardInterrupt):
-        return 1
-    except MaskwrightError as error:
-        sys.stderr.write(f"maskwright, process {launch.rank}: {error}\n")
-        return 1
-    return 0
+    """Help the process that has started this one."""
+    return live_as_helper(help_first, "embed", PATIENCE)
 
 
 if __name__ == "__main__":

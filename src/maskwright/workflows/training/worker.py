@@ -11,8 +11,8 @@ from typing import Any
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
-from maskwright.support.variables import find_launch
-from maskwright.training.group import Group, ProcessLost, joined_group
+from maskwright.training.group import Group
+from maskwright.training.launch import live_as_helper
 from maskwright.workflows.loading.pictures import load
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.training.fit import fit
@@ -41,20 +41,8 @@ def help_run(group: Group, given: dict[str, Any], source: Any) -> RunFolder:
 
 
 def main() -> int:
-    """Help the process that has started this one; its own output says what went wrong there."""
-    launch = find_launch()
-    if launch is None:
-        sys.stderr.write("This is started by maskwright pretrain --devices N, not by hand.\n")
-        return 2
-    try:
-        with joined_group(launch) as group:
-            help_run(group, {}, None)
-    except ProcessLost:
-        return 1
-    except MaskwrightError as error:
-        sys.stderr.write(f"maskwright, process {launch.rank}: {error}\n")
-        return 1
-    return 0
+    """Help the process that has started this one."""
+    return live_as_helper(lambda group: help_run(group, {}, None), "pretrain")
 
 
 if __name__ == "__main__":
