@@ -13,10 +13,17 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from maskwright.support.count_progress import CountProgress, PictureCounter
 from maskwright.support.files import write_atomic
 from maskwright.training.group import Group
 from maskwright.workflows.dividing.processes import together
-from maskwright.workflows.dividing.stretches import Stretch, divide, missing, without_overlap
+from maskwright.workflows.dividing.stretches import (
+    Stretch,
+    count_batches,
+    divide,
+    missing,
+    without_overlap,
+)
 
 # A killed process loses what it has not written yet: at most so many batches.
 MOST_BATCHES = 64
@@ -56,6 +63,18 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Batches:
+    """Pictures in batches.
+
+    total: how many pictures.
+    size: of a batch; the last may be smaller.
+    """
+
+    total: int
+    size: int
+
+
+@dataclass(frozen=True)
 class Share:
     """What this process does of some work, and what there is in all.
 
@@ -87,6 +106,35 @@ def write_share(
     with together(group):
         for stretch in share.mine:
             write_atomic(parts.place(stretch), partial(write, stretch))
+
+
+def make_in_parts(
+    group: Group,
+    parts: Parts,
+    pictures: Batches,
+    progress: CountProgress,
+    make: Callable[[range, PictureCounter], Tensors],
+) -> Tensors:
+    """Tensors whose rows are pictures, made by all processes; the first gets them, the others none.
+
+    Every process works on the batches that one process would make: their sizes may change the last
+    bits.
+
+    make: from the numbers of some pictures to their rows; it counts them as they are done.
+    """
+    share = plan_share(group, parts, count_batches(pictures.total, pictures.size))
+    rows = {stretch: stretch.rows(pictures.size, pictures.total) for stretch in share.mine}
+    counter = PictureCounter(progress, sum(map(len, rows.values())))
+
+    def write(stretch: Stretch, path: Path) -> None:
+        write_tensors(path, make(rows[stretch], counter))
+
+    write_share(group, parts, share, write)
+    if not group.is_first:
+        return {}
+    joined = join_tensors(parts, share)
+    parts.remove()
+    return joined
 
 
 def write_tensors(path: Path, tensors: Tensors) -> None:

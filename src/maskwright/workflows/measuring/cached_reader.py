@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from maskwright.data.loader import Batch
@@ -18,15 +17,7 @@ from maskwright.support.count_progress import CountProgress, PictureCounter
 from maskwright.support.reporting import Reporter
 from maskwright.support.variables import cache_folder
 from maskwright.training.group import ALONE, Group
-from maskwright.workflows.dividing.parts import (
-    Parts,
-    Tensors,
-    join_tensors,
-    plan_share,
-    write_share,
-    write_tensors,
-)
-from maskwright.workflows.dividing.stretches import Stretch, count_batches
+from maskwright.workflows.dividing.parts import Batches, Parts, Tensors, make_in_parts
 from maskwright.workflows.measuring.store_pictures import StorePictures
 
 # The line that says what is measured stays on the screen where pictures are few.
@@ -103,27 +94,18 @@ class CachedReader:
         return self.cache.fetch(key, f"{self.subject.name}, {asked.part}", make)
 
     def _encode_all(self, pictures: StorePictures, asked: Asked) -> Tensors:
-        return self._encode(pictures, asked, self._counter(asked, len(pictures)))
+        counter = PictureCounter(self._progress(asked), len(pictures))
+        return self._encode(pictures, asked, counter)
 
     def _write_share(self, pictures: StorePictures, call: HelpCall) -> Tensors:
         """Encode this process's share; the first process gets all features, the others none."""
         parts = Parts(cache_folder() / "features" / f"{call.key}.parts", ".safetensors")
-        total, batch_size = len(pictures), pictures.batch_size
-        share = plan_share(self.group, parts, count_batches(total, batch_size))
-        rows = {stretch: stretch.rows(batch_size, total) for stretch in share.mine}
-        counter = self._counter(call.asked, sum(map(len, rows.values())))
+        batches = Batches(len(pictures), pictures.batch_size)
 
-        def write(stretch: Stretch, path: Path) -> None:
-            # The same batches as one process makes: their sizes may change the last bits.
-            some = pictures.take(rows[stretch])
-            write_tensors(path, self._encode(some, call.asked, counter))
+        def encode(rows: range, counter: PictureCounter) -> Tensors:
+            return self._encode(pictures.take(rows), call.asked, counter)
 
-        write_share(self.group, parts, share, write)
-        if not self.group.is_first:
-            return {}
-        joined = join_tensors(parts, share)
-        parts.remove()
-        return joined
+        return make_in_parts(self.group, parts, batches, self._progress(call.asked), encode)
 
     def _encode(self, pictures: StorePictures, asked: Asked, counter: PictureCounter) -> Tensors:
         subject = self.subject
@@ -140,13 +122,10 @@ class CachedReader:
             return _to_tensors(extract_layers(subject.encoder, shown, **options))
         return _to_tensors(read_features(subject.encoder, shown, asked.readout, **options))
 
-    def _counter(self, asked: Asked, total: int) -> PictureCounter:
+    def _progress(self, asked: Asked) -> CountProgress:
         """Shows progress where encoding takes long."""
         noun = f"{asked.part} pictures of {self.subject.name}"
-        progress = CountProgress(
-            self.reporter, "features", noun, hidden_seconds=SECONDS_BEFORE_SHOWN
-        )
-        return PictureCounter(progress, total)
+        return CountProgress(self.reporter, "features", noun, hidden_seconds=SECONDS_BEFORE_SHOWN)
 
     def _key(self, pictures: StorePictures, asked: Asked) -> str:
         """The name of features in the cache; all that changes the numbers is in it."""

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from maskwright.data.store.packed import PackedStore
 from maskwright.evaluation.feature_cache import features_key, hash_weights
 from maskwright.support.count_progress import CountProgress, PictureCounter
 from maskwright.support.reporting import Reporter
 from maskwright.support.variables import cache_folder
 from maskwright.training.group import Group
-from maskwright.workflows.dividing.parts import (
-    Parts,
-    Tensors,
-    join_tensors,
-    plan_share,
-    write_share,
-    write_tensors,
-)
-from maskwright.workflows.dividing.stretches import Stretch, count_batches
+from maskwright.workflows.dividing.parts import Batches, Parts, Tensors, make_in_parts
 from maskwright.workflows.measuring.anomaly_scores import (
     BATCH,
     KINDS,
@@ -48,22 +38,13 @@ def score_pictures(
         return scored
     key = group.hear_first(_key(scorer, store, normal) if group.is_first else None)
     parts = Parts(cache_folder() / "scores" / f"{key}.parts", ".safetensors")
-    total = len(store)
-    share = plan_share(group, parts, count_batches(total, BATCH))
-    rows = {stretch: stretch.rows(BATCH, total) for stretch in share.mine}
-    counter = PictureCounter(progress, sum(map(len, rows.values())))
 
-    def write(stretch: Stretch, path: Path) -> None:
-        # The same batches as one process makes: their sizes may change the last bits.
-        write_tensors(path, _to_tensors(scorer.score(store.subset(rows[stretch]), counter)))
+    def score(rows: range, counter: PictureCounter) -> Tensors:
+        return _to_tensors(scorer.score(store.subset(rows), counter))
 
-    write_share(group, parts, share, write)
+    joined = make_in_parts(group, parts, Batches(len(store), BATCH), progress, score)
     reporter.finish()
-    if not group.is_first:
-        return ScoredPictures({}, {})
-    scored = _from_tensors(join_tensors(parts, share))
-    parts.remove()
-    return scored
+    return _from_tensors(joined)
 
 
 def _key(scorer: AnomalyScorer, store: PackedStore, normal: PackedStore) -> str:
