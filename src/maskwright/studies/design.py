@@ -47,10 +47,10 @@ class Design:
     rates: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, PretrainSettings] = field(default_factory=dict)
 
-    @property
-    def left_out(self) -> list[str]:
-        """The arms that cannot run here, because weights or packages are missing."""
-        return [name for name, length in self.lengths.items() if NOT_AT_HAND in length]
+
+def left_out(lengths: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The arms that cannot run here, because weights or packages are missing."""
+    return [name for name, length in lengths.items() if NOT_AT_HAND in length]
 
 
 def keep_plan(plan: StudyPlan, folder: Path) -> None:
@@ -99,7 +99,7 @@ def keep_lengths(design: Design, folder: Path, reporter: Reporter) -> Design:
         return design
     lengths = read_json(file)
     # What was missing on the first day may have been fetched since.
-    late = Design(lengths, {}).left_out
+    late = left_out(lengths)
     lengths.update({name: design.lengths[name] for name in late})
     if late:
         write_json(file, lengths)

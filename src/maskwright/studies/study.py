@@ -17,6 +17,7 @@ from maskwright.studies.design import (
     join_plan,
     keep_lengths,
     keep_plan,
+    left_out,
 )
 from maskwright.studies.floors import add_random_weights
 from maskwright.studies.outcome import StudyOutcome
@@ -122,7 +123,7 @@ def run_plan(
 
     _run_missing(plan, job, running, reporter)
     record = _conclude(plan, collect(plan, job), folder, reporter)
-    _say_what_is_missing(record, design.left_out, reporter)
+    _say_what_is_missing(record, left_out(design.lengths), reporter)
     _refuse_failure(record, folder)
     return record
 
@@ -199,12 +200,12 @@ def _still_to_run(record: StudyOutcome) -> int:
     return sum(trial.state in ("waiting", "running") for trial in record.trials)
 
 
-def _say_what_is_missing(record: StudyOutcome, left_out: list[str], reporter: Reporter) -> None:
+def _say_what_is_missing(record: StudyOutcome, absent: list[str], reporter: Reporter) -> None:
     """Trials that failed, are still to run, or belong to arms that cannot run here: said last,
     where it is not overlooked.
     """
     # Arms without their weights are no failures: nothing was tried.
-    failed = sum(trial.state == "failed" and trial.arm not in left_out for trial in record.trials)
+    failed = sum(trial.state == "failed" and trial.arm not in absent for trial in record.trials)
     if failed:
         reporter.warn(
             f"{failed} of {len(record.trials)} trials failed; --retry-failed runs them again"
@@ -213,9 +214,9 @@ def _say_what_is_missing(record: StudyOutcome, left_out: list[str], reporter: Re
         reporter.warn(
             f"{left} of {len(record.trials)} trials are still to run; repeat the command to go on"
         )
-    if left_out:
+    if absent:
         reporter.warn(
-            f"Left out, for lack of weights or packages: {', '.join(left_out)}; --retry-failed runs"
+            f"Left out, for lack of weights or packages: {', '.join(absent)}; --retry-failed runs"
             " them once those are here"
         )
 

@@ -24,9 +24,9 @@ from maskwright.patches import Grid, PatchMask, PixelScale, Prediction, patchify
 from maskwright.schedules import Schedule
 from maskwright.support.seeding import sample_rng
 from maskwright.training.group import ALONE, Group
-from maskwright.training.masker import MaskerSettings, picture_rng, ratio_at
+from maskwright.training.masker import MaskerSettings, ratio_at
 from maskwright.training.monitor import MaskMonitor
-from maskwright.training.shown import Shown
+from maskwright.training.shown import Shown, picture_rng
 
 # Projections of a picture in a step: what is seen, what was predicted, what is true, and the way
 # back through the second.

@@ -22,10 +22,10 @@ from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.encoder import Encoder
 from maskwright.patches import Grid, PatchMask, PixelScale, Prediction, take, visible_count
 from maskwright.schedules import Schedule
-from maskwright.support.seeding import KeyedRng, derive_seed, sample_rng
+from maskwright.support.seeding import derive_seed, sample_rng
 from maskwright.training.group import ALONE, Group
 from maskwright.training.monitor import MaskMonitor
-from maskwright.training.shown import Shown, gather_feedback
+from maskwright.training.shown import Shown, gather_feedback, picture_rng
 from maskwright.training.teachers import OwnTeacher, Teacher
 
 OWN = "self"
@@ -236,13 +236,6 @@ def ratio_at(settings: MaskerSettings, step: int, progress: float) -> float:
 def _leveled(share: float, levels: int | None) -> float:
     """The nearest of so many values in [0, 1]; any value for None."""
     return share if levels is None else round(share * (levels - 1)) / (levels - 1)
-
-
-def picture_rng(seed: int, shown: Shown, epoch: int) -> KeyedRng | None:
-    """Chance that all masks of a picture share; None where each picture has one mask."""
-    if shown.mask_ids is None:
-        return None
-    return sample_rng(seed, epoch, shown.picture_ids, "picture")
 
 
 def predicted_count(num_masked: int, share: float) -> int | None:

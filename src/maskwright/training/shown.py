@@ -12,6 +12,7 @@ from maskwright.data.loader import Batch
 from maskwright.masking.stateful import Feedback
 from maskwright.patches import PatchMask, PixelScale
 from maskwright.support.sample_ids import join_sample_ids
+from maskwright.support.seeding import KeyedRng, sample_rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,3 +98,10 @@ def gather_feedback(feedback: Feedback, gather: Callable[[Tensor], Tensor]) -> F
 
 def _gathered(values: Tensor | None, gather: Callable[[Tensor], Tensor]) -> Tensor | None:
     return None if values is None else gather(values)
+
+
+def picture_rng(seed: int, shown: Shown, epoch: int) -> KeyedRng | None:
+    """Chance that all masks of a picture share; None where each picture has one mask."""
+    if shown.mask_ids is None:
+        return None
+    return sample_rng(seed, epoch, shown.picture_ids, "picture")

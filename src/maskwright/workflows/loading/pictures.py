@@ -32,10 +32,8 @@ from maskwright.workflows.loading.held_out import (
     read_val,
     set_apart,
 )
+from maskwright.workflows.settings.geometry_choices import TINY_SIDE
 from maskwright.workflows.settings.pretrain_settings import DataSettings, parse_size
-
-# Pictures of CIFAR's size are kept as they are: shrinking them would blur what little there is.
-TINY_SIDE = 40
 
 
 @dataclass(frozen=True)
@@ -178,6 +176,7 @@ def packing_side(size: tuple[int, int]) -> int:
     An eighth of it is a margin for crops; tiny pictures stay as they are.
     """
     side = max(size)
+    # Shrinking those of CIFAR's size would blur what little there is.
     return side if side <= TINY_SIDE else round(side * 8 / 7)
 
 

@@ -94,8 +94,14 @@ def _operations_per_picture(settings: PretrainSettings) -> int:
         decoder_heads=size.decoder_heads,
     )
     # A ratio of 0.75 leaves a quarter visible.
-    quarter = max(1, (height // patch) * (width // patch) // 4)
+    quarter = max(1, _count_patches(settings) // 4)
     return count_step(config, quarter, quarter).training
+
+
+def _count_patches(settings: PretrainSettings) -> int:
+    height, width = parse_size(settings.data.image_size or 0)
+    side = settings.model.patch_size or 1
+    return (height // side) * (width // side)
 
 
 def choose_decoder(settings: PretrainSettings, facts: Facts) -> list[Choice]:
@@ -114,10 +120,7 @@ def choose_predict(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.mask.predict is not None:
         return []
     if facts.device == "cpu" and settings.model.decoder == "cross":
-        height, width = parse_size(settings.data.image_size or 0)
-        side = settings.model.patch_size or 1
-        fine = (height // side) * (width // side) >= FINE_GRID
-        share = CPU_PREDICT_FINE if fine else CPU_PREDICT
+        share = CPU_PREDICT_FINE if _count_patches(settings) >= FINE_GRID else CPU_PREDICT
         reason = "a part of the masked patches teaches as much in less time (Fu et al. 2024)"
         return [Choice("predict", share, reason)]
     return [Choice("predict", 1.0, "every masked patch")]
