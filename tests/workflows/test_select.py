@@ -202,7 +202,7 @@ def test_the_learned_policy_keeps_the_contract(tmp_path: Path) -> None:
 
 
 def test_the_learned_policy_masks_reconstructs_and_pretrains(
-    selection: Any, small_run: maskwright.Run, shared_photos: Path
+    selection: Any, small_run: maskwright.Run, shared_photos: Path, tmp_path: Path
 ) -> None:
     rule = f"learned(path='{selection.path}')"
     pictures = np.random.default_rng(0).integers(0, 255, (3, 16, 16, 3), dtype=np.uint8)
@@ -211,14 +211,14 @@ def test_the_learned_policy_masks_reconstructs_and_pretrains(
     )
     assert torch.equal(first.is_masked, second.is_masked)
     assert not torch.equal(first.is_masked[0], first.is_masked[1])
-    out = selection.path.parent / "masks.png"
+    out = tmp_path / "masks.png"
     report = maskwright.masks(
         shared_photos, [rule], ratio=0.5, out=out, draws=20, image_size=16, patch_size=4
     )
     assert report.geometry[rule].share_masked.mean() == pytest.approx(0.5)
     run = maskwright.pretrain(
         shared_photos,
-        out=selection.path.parent / "next",
+        out=tmp_path / "next",
         split="train",
         steps=1,
         policy=rule,
