@@ -72,7 +72,8 @@ def cells_of(given: argparse.Namespace) -> list[Cell]:
     ]
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
+    """words: of the command line, those of this process where none are given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--policies", nargs="+", default=list(POLICIES))
     parser.add_argument("--accumulate", nargs="+", type=int, default=[1, 3])
@@ -81,7 +82,7 @@ def main() -> int:
     parser.add_argument("--set", nargs="+", default=[], help="further settings of all cells")
     parser.add_argument("--out", type=Path, help="a JSON file for the cells")
     parser.add_argument("--place", type=Path, help="set for the processes that this one starts")
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     if given.place is not None:
         # Imported by the processes that train alone: the one that starts them needs no torch.
         from two_ranks import work

@@ -98,3 +98,5 @@ def test_speed_is_pictures_over_the_time_of_steps_alone(monkeypatch: pytest.Monk
     recorder.on_train_batch_end(trainer, module)
     row = training.rows[-1]
     assert (row["step"], row["images_per_s"], row["data_wait"]) == (2, 8 / 4, 1 / 4)
+    # Of all the time so far, so that a training that hardly trains is seen.
+    assert row["measuring"] == 100 / 104

@@ -13,7 +13,7 @@ from tests.workflows.conftest import SMALL
 from tests.workflows.test_pretrain import same, stop_at, weights
 
 TINY: dict[str, Any] = {**SMALL, "val": "0.2", "epochs": 3, "lr": 1e-3}
-CLOCKED = ("seconds", "images_per_s", "data_wait")
+CLOCKED = ("seconds", "images_per_s", "data_wait", "measuring")
 COUNTED = (
     "step",
     "images",

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
+from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ import pytest
 import torch
 
 import maskwright
+from maskwright.training.launch import free_port
 from tests.conftest import draw_pictures
-from tests.warm_start import warm_command
+from tests.warm_start import WarmProcess, warm_command
 
-MATRIX = Path(__file__).parents[2] / "bench" / "cluster" / "matrix.py"
+CLUSTER = Path(__file__).parents[2] / "bench" / "cluster"
 
 
 # For each policy a run by steps and one by minutes; then by steps alone, where each picture has a
@@ -41,16 +43,28 @@ def test_two_processes_are_one(tmp_path: Path, cells: str) -> None:
     """The same masks for each sample and the same weights up to rounding as one process; the same
     bits in both processes, and after a stop inside an epoch that the second one asked for.
     """
-    words = [*CELLS[cells], "--accumulate", "3", "--averages", "0.9"]
-    done = subprocess.run(
-        [sys.executable, str(MATRIX), *words, "--out", str(tmp_path / "rows.json")],
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    words = [*CELLS[cells], "--accumulate", "3", "--averages", "0.9", "--place", str(tmp_path)]
+    np.save(tmp_path / "pictures.npy", draw_pictures(48))
+    shared = {
+        **environment(tmp_path),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+        "WORLD_SIZE": "2",
+    }
+    with ExitStack() as stack:
+        ranks = [
+            stack.enter_context(
+                WarmProcess(
+                    train_cells,
+                    words,
+                    folder=tmp_path,
+                    variables={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                )
+            )
+            for rank in range(2)
+        ]
+        codes = [process.wait() for process in ranks]
+        assert codes == [0, 0], "\n".join(process.said()[-3000:] for process in ranks)
     rows = json.loads((tmp_path / "rows.json").read_text())
     assert len(rows) == (2 if "--lengths" in words else 4)
     for row in rows:
@@ -61,6 +75,13 @@ def test_two_processes_are_one(tmp_path: Path, cells: str) -> None:
     assert [row["same_masks"] for row in by_steps] == [1.0, 1.0]
     # Rounding alone: a loss that compares pictures of one process only was off by 1.6e-3.
     assert max(row["off_alone"] for row in by_steps) < 5e-4
+
+
+def train_cells(words: list[str]) -> int:
+    """What a process that `bench/cluster/matrix.py` starts does."""
+    sys.path.insert(0, str(CLUSTER))
+    code: int = import_module("matrix").main(words)
+    return code
 
 
 def environment(folder: Path) -> dict[str, str]:

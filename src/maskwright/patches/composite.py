@@ -23,7 +23,8 @@ def to_pixels(
 ) -> Tensor:
     """Turn predictions of all patches, (B, N, T), into pixels (B, N, P) in the model's numbers.
 
-    A normalized target is undone with mean and deviation interpolated from kept patches alone, as
+    A normalized target is undone with mean and deviation interpolated from kept patches alone: a
+    scorer learns through these pictures, at every step, so nothing is solved for here as
     `Prediction.to_picture` does.
 
     keep_BN: booleans, or shares by which patches count, 0 = hidden; at least one of an image is

@@ -68,13 +68,7 @@ class PatchMask:
     @property
     def is_masked(self) -> Tensor:
         """(B, N) booleans, True = masked."""
-        flags = torch.zeros(
-            self.masked_ids.shape[0],
-            self.num_patches,
-            dtype=torch.bool,
-            device=self.masked_ids.device,
-        )
-        return flags.scatter_(1, self.masked_ids, True)
+        return mark(self.masked_ids, self.num_patches)
 
     def predict_all(self) -> PatchMask:
         """The same split with every masked patch predicted, for display and evaluation."""
@@ -223,6 +217,12 @@ def take(tokens_BND: Tensor, ids_BK: Tensor) -> Tensor:
     flat = tokens_BND.flatten(0, 1)  # (B * N, D)
     # the width by name: with no ids at all it could not be told
     return flat.index_select(0, rows.flatten()).view(*rows.shape, tokens_BND.shape[2])
+
+
+def mark(ids_BK: Tensor, num_patches: int) -> Tensor:
+    """(B, N) booleans, True at the ids."""
+    flags = torch.zeros(len(ids_BK), num_patches, dtype=torch.bool, device=ids_BK.device)
+    return flags.scatter_(1, ids_BK, True)
 
 
 def put(tokens_BND: Tensor, ids_BK: Tensor, values_BKD: Tensor) -> Tensor:

@@ -13,9 +13,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from maskwright.patches.fitted_stats import fit_stats
 from maskwright.patches.grid import Grid
 from maskwright.patches.hidden_stats import interpolate_stats
-from maskwright.patches.mask import PatchMask, put, take
+from maskwright.patches.mask import PatchMask, mark, put, take
 from maskwright.patches.pixels import PatchStats, patch_stats, unpatchify, widen
 from maskwright.patches.target import Target, measure_target, pixel_target
 from maskwright.support.errors import MaskwrightError
@@ -139,10 +140,10 @@ class Prediction:
     def to_picture(self, stats: Literal["visible", "target"] = "visible") -> Picture:
         """Turn the prediction into images; the composite has true pixels where none were predicted.
 
-        stats: how a normalized target is undone. `visible` interpolates mean and deviation from
-            visible patches, so nothing leaks. `target` uses the hidden patch's own statistics,
-            which no model knows: say so wherever such a picture is shown. Other targets need
-            neither.
+        stats: how a normalized target is undone. `visible` finds the mean and deviation with which
+            a patch fits what is visible and predicted around it (`fit_stats`), so nothing leaks.
+            `target` uses the hidden patch's own statistics, which no model knows: say so wherever
+            such a picture is shown. Other targets need neither.
 
         Raises MaskwrightError for a target that leads back to no picture.
         """
@@ -173,14 +174,7 @@ class Prediction:
         values = self.values.float()
         if not self.target.traits.needs_stats:
             return target.to_pixels(values, None), "raw"
-        known = patch_stats(self.patches)
-        if stats == "target":
-            everywhere = known
-        else:
-            # only what is visible may speak: anything else would leak the answer
-            ids = self.mask.visible_ids
-            visible = PatchStats(take(known.mean, ids), take(known.std, ids))
-            everywhere = interpolate_stats(visible, ids, self.grid)
+        everywhere = patch_stats(self.patches) if stats == "target" else self._fitted_stats()
         # (B, N, 1) -> (B, K, 1)
         predicted_ids = self.mask.predicted_ids
         at_ids = PatchStats(
@@ -188,3 +182,20 @@ class Prediction:
             std=take(everywhere.std, predicted_ids),
         )
         return target.to_pixels(values, at_ids), stats
+
+    def _fitted_stats(self) -> PatchStats:
+        """(B, N, 1) statistics with which predicted patches fit their neighbors."""
+        # Only what is visible may speak: anything else would leak the answer.
+        ids, predicted_ids = self.mask.visible_ids, self.mask.predicted_ids
+        visible = widen(take(self.patches, ids))  # (B, V, P)
+        known = patch_stats(visible)
+        around = interpolate_stats(known, ids, self.grid)
+        guess = PatchStats(put(around.mean, ids, known.mean), put(around.std, ids, known.std))
+
+        normalized = torch.zeros_like(self.patches, dtype=visible.dtype)  # (B, N, P)
+        normalized = put(normalized, ids, known.normalize(visible))
+        normalized = put(normalized, predicted_ids, self.values)
+        is_predicted = mark(predicted_ids, self.mask.num_patches)
+        # Hidden patches that were not predicted say nothing.
+        is_seen = is_predicted | ~self.mask.is_masked
+        return fit_stats(normalized, guess, is_predicted, is_seen, self.grid)

@@ -17,7 +17,7 @@ class NormalizedTarget:
     """Predict the pixels of each patch, normalized by the patch's own mean and deviation.
 
     The way back needs these two numbers, which nobody knows of a hidden patch: pictures take them
-    from visible neighbors.
+    from how they fit their neighbors.
 
     Formula: t = (x - mean(x)) / std(x), over the values of a patch
     Source: He et al. 2022 (MAE).

@@ -48,6 +48,10 @@ class Recorder(Callback):
         # batches, their losses, and the pictures that were counted by then.
         self._row_started = self._batch_ended = time.perf_counter()
         self._waited = 0.0
+        # Of the whole training: when it began, and the seconds between epochs, in which features
+        # are measured, pictures are drawn and checkpoints written.
+        self._started = self._row_started
+        self._measured = 0.0
         self._losses: list[Any] = []
         self._images = 0
         self._line_shown = ""
@@ -70,13 +74,14 @@ class Recorder(Callback):
         # Whoever took the steps so far has written their rows; inside an accumulation the first
         # batch still belongs to the last of them.
         self._last_row_step = max(self._last_row_step, trainer.global_step)
-        self._row_started = self._batch_ended = time.perf_counter()
+        self._started = self._row_started = self._batch_ended = time.perf_counter()
         self._images = module.totals()["images"]
 
     def on_train_epoch_start(self, trainer: Trainer, module: Any) -> None:
         now = time.perf_counter()
         # Measurements between epochs are neither training nor waiting for pictures.
         self._row_started += now - self._batch_ended
+        self._measured += now - self._batch_ended
         self._batch_ended = now
 
     def on_train_batch_start(self, trainer: Trainer, module: Any) -> None:
@@ -121,6 +126,7 @@ class Recorder(Callback):
             "lr": trainer.optimizer.param_groups[0]["lr"],
             "images_per_s": (totals["images"] - self._images) / spent,
             "data_wait": self._waited / spent,
+            "measuring": self._measured / max(now - self._started, 1e-9),
             "seconds": module.clock.seconds,
             **totals,
         }
@@ -141,6 +147,7 @@ class Recorder(Callback):
             f"lr {row['lr']:.1e}",
             f"{row['images_per_s']:,.0f} img/s",
             f"data-wait {row['data_wait']:.0%}",
+            f"measuring {row['measuring']:.0%}",
         ]
         if "masked" in row:
             parts.append(f"masked {row['masked']:.1%}")

@@ -21,7 +21,7 @@ COLUMNS = ("Original", "Masked", "Prediction", "Composite")
 DENORMALIZATION: dict[Stats, str] = {
     "raw": "stats=raw: predicted pixels shown as they are",
     "visible": (
-        "stats=visible: normalized target shown with statistics interpolated from visible neighbors"
+        "stats=visible: normalized target shown with the statistics that fit visible neighbors best"
         " (no leak)"
     ),
     "target": (
