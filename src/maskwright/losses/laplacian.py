@@ -30,7 +30,7 @@ class LaplacianError:
 
     Predictions of normalized patches are put back with the hidden patch's own mean and deviation,
     so that the true patch and only it costs nothing. This is a training signal: pictures shown to
-    people use statistics interpolated from visible patches.
+    people use statistics that are found without a look at hidden patches.
 
     Formula: mean(|D (composite - picture)|), D the discrete Laplacian
     Source: Denton et al. 2015 (Laplacian pyramids) for the idea; the term is this package's.
