@@ -12,10 +12,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from maskwright.training.launch import free_port
 
 WARM = get_context("forkserver")
 WARM.set_forkserver_preload(["maskwright.cli.main", "maskwright.studies.workers", "torch"])
@@ -84,6 +87,34 @@ class WarmProcess:
 def warm_command(folder: Path, *words: str, variables: dict[str, str] | None = None) -> WarmProcess:
     """`maskwright WORDS` in a process of its own, with one thread."""
     return WarmProcess(run_command, *words, folder=folder, variables=variables)
+
+
+def run_ranks(
+    count: int,
+    function: Callable[..., Any],
+    *values: Any,
+    folder: Path,
+    variables: Mapping[str, str] | None = None,
+) -> None:
+    """Let so many processes run a function, each with the variables that a launcher sets for it,
+    and wait until all have ended well.
+    """
+    shared = {
+        **(os.environ if variables is None else variables),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+        "WORLD_SIZE": str(count),
+        "OMP_NUM_THREADS": "1",
+    }
+    with ExitStack() as stack:
+        ranks = []
+        for rank in range(count):
+            own = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+            process = WarmProcess(function, *values, folder=folder, variables=own)
+            ranks.append(stack.enter_context(process))
+        codes = [process.wait() for process in ranks]
+        said = "\n".join(process.said()[-3000:] for process in ranks)
+    assert codes == [0] * count, said
 
 
 def run_command(*words: str) -> int:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
+import torch.distributed as distributed
 from torch import Tensor
 
 from maskwright.losses.uniformity import Uniformity, log_mean_potential
@@ -17,6 +15,7 @@ from maskwright.support.seeding import torch_generator
 from maskwright.support.whole_batch import own_gradient
 from maskwright.training.group import Group
 from tests.losses.predictions import draw
+from tests.warm_start import run_ranks
 
 COUNT = 8
 
@@ -60,21 +59,6 @@ def test_a_process_alone_has_its_own_rows() -> None:
     assert Group().join_rows(rows) is rows
 
 
-PROGRAM = """
-import os, sys, torch, torch.distributed as distributed
-from tests.support.test_whole_batch import measure_share
-torch.set_num_threads(1)
-rank, world, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-meet = f"file://{folder}/meet"
-distributed.init_process_group("gloo", init_method=meet, rank=rank, world_size=world)
-measure_share(rank, world, folder)
-distributed.destroy_process_group()
-sys.stdout.flush(), sys.stderr.flush()
-# What counts is saved; torch's gloo threads now and then abort an interpreter that ends normally.
-os._exit(0)
-"""
-
-
 def measure_share(rank: int, world: int, folder: Path | str) -> None:
     """Values and gradients that one process has of its part of the batch, put into a file."""
     layer, rows = layer_and_rows()
@@ -95,28 +79,19 @@ def measure_share(rank: int, world: int, folder: Path | str) -> None:
     torch.save(found, f"{folder}/{world}-{rank}.pt")
 
 
+def share_batch(folder: str) -> None:
+    """What each of several processes does."""
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo")
+    measure_share(distributed.get_rank(), distributed.get_world_size(), folder)
+    distributed.destroy_process_group()
+
+
 def test_two_processes_have_the_values_and_gradients_of_one_with_the_whole_batch(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "program.py").write_text(PROGRAM)
-    root = Path(__file__).parents[2]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}",
-        "OMP_NUM_THREADS": "1",
-    }
-    started = [
-        subprocess.Popen(
-            [sys.executable, tmp_path / "program.py", str(rank), "2", str(tmp_path)],
-            env=environment,
-            stderr=subprocess.PIPE,
-        )
-        for rank in range(2)
-    ]
+    run_ranks(2, share_batch, str(tmp_path), folder=tmp_path)
     measure_share(0, 1, tmp_path)
-    for process in started:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors.decode()[-3000:]
     whole = torch.load(tmp_path / "1-0.pt")
     assert whole[2].abs().max() > 1e-3
     for rank in (0, 1):

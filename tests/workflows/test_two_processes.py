@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 
@@ -16,9 +15,8 @@ import pytest
 import torch
 
 import maskwright
-from maskwright.training.launch import free_port
 from tests.conftest import draw_pictures
-from tests.warm_start import WarmProcess, warm_command
+from tests.warm_start import run_ranks, warm_command
 
 CLUSTER = Path(__file__).parents[2] / "bench" / "cluster"
 
@@ -45,26 +43,7 @@ def test_two_processes_are_one(tmp_path: Path, cells: str) -> None:
     """
     words = [*CELLS[cells], "--accumulate", "3", "--averages", "0.9", "--place", str(tmp_path)]
     np.save(tmp_path / "pictures.npy", draw_pictures(48))
-    shared = {
-        **environment(tmp_path),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(free_port()),
-        "WORLD_SIZE": "2",
-    }
-    with ExitStack() as stack:
-        ranks = [
-            stack.enter_context(
-                WarmProcess(
-                    train_cells,
-                    words,
-                    folder=tmp_path,
-                    variables={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-                )
-            )
-            for rank in range(2)
-        ]
-        codes = [process.wait() for process in ranks]
-        assert codes == [0, 0], "\n".join(process.said()[-3000:] for process in ranks)
+    run_ranks(2, train_cells, words, folder=tmp_path, variables=environment(tmp_path))
     rows = json.loads((tmp_path / "rows.json").read_text())
     assert len(rows) == (2 if "--lengths" in words else 4)
     for row in rows:
