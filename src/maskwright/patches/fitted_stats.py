@@ -7,7 +7,6 @@ prediction of a patch, times a deviation and plus a mean, should meet the patche
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -74,16 +73,19 @@ class _Edges:
 
 @dataclass(frozen=True)
 class _Borders:
-    """All borders across one axis of the grid.
+    """All borders across one axis of the grid: how their squared steps bend.
+
+    Half the mean square of a step is a quadratic form in the deviation and mean of both patches.
 
     axis: 1 = of patches above each other, 2 = of patches side by side.
-    first, second: (B, rows, cols, L, 2) the L values of a border on either side, and a one beside
-        each: times deviation and mean of the patch they are its pixels there.
+    before, after: (B, rows, cols, 2, 2) its part in the patch before a border, and after it.
+    between: (B, rows, cols, 2, 2) its part in both.
     """
 
     axis: int
-    first: Tensor
-    second: Tensor
+    before: Tensor
+    after: Tensor
+    between: Tensor
 
     @classmethod
     def of(cls, edges: _Edges, is_seen: Tensor, axis: int) -> _Borders:
@@ -92,42 +94,51 @@ class _Borders:
         is_seen: (B, rows, cols) False = borders of this patch do not count.
         """
         count = is_seen.shape[axis] - 1
+        first = _with_ones(edges.end.narrow(axis, 0, count))
+        second = _with_ones(edges.start.narrow(axis, 1, count))
         both_seen = is_seen.narrow(axis, 0, count) & is_seen.narrow(axis, 1, count)
-        sides = []
-        for pixels in (edges.end.narrow(axis, 0, count), edges.start.narrow(axis, 1, count)):
-            values = pixels.flatten(3)  # (B, rows, cols, L)
-            with_ones = torch.stack([values, torch.ones_like(values)], dim=-1)
-            # So that a step counts by its mean square over the border.
-            weight = both_seen / math.sqrt(values.shape[-1])
-            sides.append(with_ones * weight[..., None, None])
-        return cls(axis, *sides)
+        weight = both_seen[..., None, None]
 
-    def steps(self, stats: Tensor) -> Tensor:
-        """(B, rows, cols, L) steps across each border, from (B, rows, cols, 2) statistics."""
+        def multiply(left: Tensor, right: Tensor) -> Tensor:
+            # (B, rows, cols, L, 2) twice -> (B, rows, cols, 2, 2): means over the border
+            return (left.mT @ right) * weight / left.shape[-2]
+
+        return cls(axis, multiply(first, first), multiply(second, second), multiply(first, second))
+
+    def add_slopes(self, slopes: Tensor, stats: Tensor) -> None:
+        """Add the slope at some statistics (B, rows, cols, 2) to that of other borders."""
         before, after = self._beside(stats)
-        ends = (self.first * before.unsqueeze(-2)).sum(-1)
-        starts = (self.second * after.unsqueeze(-2)).sum(-1)
-        return ends - starts
-
-    def add_slopes(self, slopes: Tensor, steps: Tensor) -> None:
-        """Add the slope of half the squared steps to that of all statistics."""
-        before, after = self._beside(slopes)
-        pull = steps.unsqueeze(-1)
-        before += (self.first * pull).sum(-2)
-        after -= (self.second * pull).sum(-2)
+        slopes_before, slopes_after = self._beside(slopes)
+        slopes_before += _apply(self.before, before) - _apply(self.between, after)
+        slopes_after += _apply(self.after, after) - _apply(self.between.mT, before)
 
     def add_curvature(self, curvature: Tensor) -> None:
-        """Add the curvature of half the squared steps along each statistic alone."""
+        """Add the curvature along each statistic alone."""
         before, after = self._beside(curvature)
-        before += self.first.square().sum(-2)
-        after += self.second.square().sum(-2)
+        before += self.before.diagonal(dim1=-2, dim2=-1)
+        after += self.after.diagonal(dim1=-2, dim2=-1)
 
     def _beside(self, stats: Tensor) -> tuple[Tensor, Tensor]:
         """Views of the patches before each border, and of those after it."""
-        count = self.first.shape[self.axis]
+        count = self.before.shape[self.axis]
         before = stats.narrow(self.axis, 0, count)
         after = stats.narrow(self.axis, 1, count)
         return before, after
+
+
+def _with_ones(pixels: Tensor) -> Tensor:
+    """(B, rows, cols, p, C) -> (B, rows, cols, L, 2): each of the L values of an edge, and a one.
+
+    Times deviation and mean of the patch they are its pixels there.
+    """
+    values = pixels.flatten(3)
+    return torch.stack([values, torch.ones_like(values)], dim=-1)
+
+
+def _apply(blocks: Tensor, stats: Tensor) -> Tensor:
+    """(B, rows, cols, 2, 2) matrices times (B, rows, cols, 2) vectors."""
+    products = blocks * stats.unsqueeze(-2)
+    return products.sum(-1)
 
 
 def _solve(borders: list[_Borders], start: Tensor, is_free: Tensor) -> Tensor:
@@ -150,5 +161,5 @@ def _slopes(borders: list[_Borders], stats: Tensor) -> Tensor:
     """The slope (B, rows, cols, 2) of half the squared steps of all borders."""
     slopes = torch.zeros_like(stats)
     for border in borders:
-        border.add_slopes(slopes, border.steps(stats))
+        border.add_slopes(slopes, stats)
     return slopes
