@@ -48,6 +48,8 @@ def main() -> None:
         print(json.dumps(measure(given.measure)))
         return
     for count in given.pictures:
+        if given.place is not None:
+            given.place.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(dir=given.place))
         started = time.perf_counter()
         write(place / "index", count)

@@ -6,7 +6,9 @@ python bench/streaming.py [--rounds 5] [--pictures 512]
 The pictures are crops of photographs bundled with scikit-image, 375x500 pixels, JPEG quality 90 (as
 in ImageNet), 128 to a shard, in a temporary folder; crops cover 0.2 to 1 of the area and end as
 224x224 bytes. The shards lie in the file cache, so this is the processor's rate and not the disk's.
-Beside it: the same pictures from a packed store (decoded once), and what writing the index takes.
+Beside it: the same pictures from a packed store (decoded once), what writing the index takes, and
+webdataset's own loader with the same crop (torchvision's), where webdataset is installed. All take
+turns, an epoch at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ import statistics
 import tarfile
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import skimage.data
@@ -26,12 +31,14 @@ import torch
 from PIL import Image
 
 from maskwright.data.augment.transforms import Augment
-from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader
+from maskwright.data.loader import LoaderSettings, build_loader
 from maskwright.data.packing import pack
 from maskwright.data.sources.open import open_source
 from maskwright.data.streamed import stream
 
 BATCH, SIZE, SIDE, PER_SHARD = 64, 224, 256, 128
+# From the number of an epoch to the sizes of its batches.
+Epoch = Callable[[int], Iterator[int]]
 
 
 def main() -> None:
@@ -52,31 +59,52 @@ def main() -> None:
             f"index: {chosen.pictures / (time.perf_counter() - start):,.0f} pictures/s, all cores,"
             " once"
         )
-        loaders = {
-            "streamed": stream(source, short_side=SIDE),
-            "packed": pack(source, short_side=SIDE),
+        epochs = {
+            "streamed": ours(stream(source, short_side=SIDE)),
+            "packed": ours(pack(source, short_side=SIDE)),
         }
-        for name, store in loaders.items():
-            loader = build_loader(
-                store, Augment(size=(SIZE, SIZE)), LoaderSettings(batch_size=BATCH, seed=0)
-            )
-            rates = [
-                chosen.pictures / BATCH // 1 * BATCH / seconds(loader, epoch)
-                for epoch in range(chosen.rounds)
-            ]
+        if find_spec("webdataset"):
+            epochs["webdataset"] = theirs(sorted(map(str, Path(place).glob("*.tar"))))
+        rates: dict[str, list[float]] = {name: [] for name in epochs}
+        for epoch in range(chosen.rounds):
+            for name, batches in epochs.items():
+                start = time.perf_counter()
+                count = sum(batches(epoch))
+                rates[name].append(count / (time.perf_counter() - start))
+        for name, found in rates.items():
             print(
-                f"{name}: {statistics.median(rates):,.0f} pictures/s on one core"
-                f" [{min(rates):,.0f}, {max(rates):,.0f}]"
+                f"{name}: {statistics.median(found):,.0f} pictures/s on one core"
+                f" [{min(found):,.0f}, {max(found):,.0f}]"
             )
 
 
-def seconds(loader: ResumableLoader, epoch: int) -> float:
-    """Time one epoch."""
-    loader.set_epoch(epoch)
-    start = time.perf_counter()
-    for _ in loader:
-        pass
-    return time.perf_counter() - start
+def ours(store: Any) -> Epoch:
+    """Sizes of the batches of an epoch, as a training reads them."""
+    settings = LoaderSettings(batch_size=BATCH, seed=0)
+    loader = build_loader(store, Augment(size=(SIZE, SIZE)), settings)
+
+    def batches(epoch: int) -> Iterator[int]:
+        loader.set_epoch(epoch)
+        for batch in loader:
+            yield len(batch[0])
+
+    return batches
+
+
+def theirs(shards: list[str]) -> Epoch:
+    """The same by webdataset: shuffled shards, a buffer of 1,000 pictures, decoded and cut."""
+    import webdataset
+    from torchvision.transforms import v2
+
+    cut = v2.Compose([v2.PILToTensor(), v2.RandomResizedCrop(SIZE, scale=(0.2, 1.0))])
+
+    def batches(epoch: int) -> Iterator[int]:
+        dataset = webdataset.WebDataset(shards, shardshuffle=len(shards), seed=epoch)
+        read = dataset.shuffle(1000).decode("pil").to_tuple("jpg").map_tuple(cut)
+        for (images,) in read.batched(BATCH):
+            yield len(images)
+
+    return batches
 
 
 def write_shards(place: Path, count: int) -> str:
