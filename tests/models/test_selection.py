@@ -16,8 +16,9 @@ from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.scorer import Scorer, keep_logit
 from maskwright.models.selection import pick, relax, straight_through
 from maskwright.patches.composite import compose, to_pixels
-from maskwright.patches.mask import PatchMask, put
-from maskwright.patches.pixels import patchify
+from maskwright.patches.hidden_stats import interpolate_stats
+from maskwright.patches.mask import PatchMask, put, take
+from maskwright.patches.pixels import patch_stats, patchify
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng, torch_generator
 from maskwright.targets.building import read_target
@@ -136,7 +137,7 @@ def test_what_is_kept_comes_back_exactly() -> None:
     assert torch.equal(patchify(composite, 4)[is_kept], patches[is_kept])
 
 
-def test_normalized_predictions_are_undone_as_in_a_prediction() -> None:
+def test_normalized_predictions_are_undone_by_statistics_of_kept_neighbors() -> None:
     model, patches, is_kept = build(target="normalized")
     mask = PatchMask.from_is_masked(~is_kept[1:2])
     images = compose(patches[1:2], patches[1:2], is_kept[1:2], model.grid)
@@ -145,8 +146,18 @@ def test_normalized_predictions_are_undone_as_in_a_prediction() -> None:
     pixels = to_pixels(
         values, prediction.patches, is_kept[1:2], model.grid, read_target("normalized")
     )
-    ours = compose(pixels, prediction.patches, is_kept[1:2], model.grid)
-    assert torch.allclose(ours, prediction.to_picture("visible").composite, atol=1e-5)
+    kept = patch_stats(take(prediction.patches, mask.visible_ids))
+    around = interpolate_stats(kept, mask.visible_ids, model.grid)
+    assert torch.allclose(pixels, around.restore(values), atol=1e-5)
+
+
+def test_a_loss_may_go_through_a_picture_of_normalized_patches() -> None:
+    model, patches, is_kept = build(target="normalized")
+    mask = PatchMask.from_is_masked(~is_kept[1:2])
+    images = compose(patches[1:2], patches[1:2], is_kept[1:2], model.grid)
+    model(images, mask).to_picture("visible").composite.square().mean().backward()
+    slopes = [weight.grad for weight in model.decoder.parameters() if weight.grad is not None]
+    assert any(bool((slope != 0).any()) for slope in slopes)
 
 
 def test_tones_that_others_take_from_a_kept_patch_give_it_a_slope() -> None:

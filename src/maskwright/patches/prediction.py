@@ -183,6 +183,8 @@ class Prediction:
         )
         return target.to_pixels(values, at_ids), stats
 
+    # A loss may look at pictures: what it teaches goes through the values, not through their fit.
+    @torch.no_grad()
     def _fitted_stats(self) -> PatchStats:
         """(B, N, 1) statistics with which predicted patches fit their neighbors."""
         # Only what is visible may speak: anything else would leak the answer.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ def settings_for(folder: Path, photos: Path, **changes: object) -> BallotSetting
     scale = PixelScale((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     runs = {}
     for name, bias in (("bright", 1.5), ("dark", -1.5)):
-        model = MaskedAutoencoder(CONFIG)
+        # Of raw pixels: the brightness of normalized patches is that of their neighbors.
+        model = MaskedAutoencoder(replace(CONFIG, target="raw"))
         torch.nn.init.constant_(model.decoder.pred.bias, bias)
         runs[name] = str(folder / f"{name}.ckpt")
         save_model(Path(runs[name]), model, scale, {"policy": "random", "ratio": "0.75"})
