@@ -48,6 +48,7 @@ class Launch:
     local_rank: its number on this machine.
     address, port: where the first process can be reached; no port where the launcher itself keeps
         the meeting place, as torchrun does.
+    nodes: how many machines they run on, as far as the launcher says.
     """
 
     rank: int
@@ -55,6 +56,7 @@ class Launch:
     local_rank: int
     address: str
     port: int | None
+    nodes: int = 1
 
 
 def find_launch() -> Launch | None:
@@ -68,6 +70,8 @@ def find_launch() -> Launch | None:
             local_rank=int(words.get("LOCAL_RANK", 0)),
             address=words["MASTER_ADDR"],
             port=None if kept else int(words["MASTER_PORT"]),
+            # How many of them torchrun has started on this machine.
+            nodes=max(1, int(words["WORLD_SIZE"]) // int(words.get("LOCAL_WORLD_SIZE") or 2**30)),
         )
     # Only srun numbers a step; a batch script itself is one process whatever it has reserved.
     if int(words.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in words and _in_step():
@@ -78,6 +82,7 @@ def find_launch() -> Launch | None:
             address=words.get("MASTER_ADDR") or first_host(words["SLURM_JOB_NODELIST"]),
             # All tasks of a job agree on it without a word.
             port=int(words.get("MASTER_PORT") or 15_000 + int(words["SLURM_JOB_ID"]) % 10_000),
+            nodes=int(words.get("SLURM_STEP_NUM_NODES", 1)),
         )
     return None
 

@@ -37,7 +37,7 @@ from maskwright.workflows.settings.recipes import asked_for, build_settings
 from maskwright.workflows.training.fit import fit
 from maskwright.workflows.training.resume_plan import plan_resumed
 from maskwright.workflows.training.run_plan import RunPlan
-from maskwright.workflows.training.start_processes import check_can_start, check_count
+from maskwright.workflows.training.start_processes import check_can_start, check_count, launch_count
 from maskwright.workflows.training.start_weights import (
     advise_start,
     facts_of_start,
@@ -86,6 +86,7 @@ def pretrain(
     with joined_group(launch) as group:
         if not group.is_first:
             return Run(help_run(group, given, source))
+        given |= launch_count(launch, options, given)
         plan = replace(_plan(given, source, options, reporter), group=group)
         check_count(plan.settings.run, group)
         return _train(plan, options, reporter, watch)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.variables import Launch
 from maskwright.training.group import Group
+from maskwright.workflows.settings.pretrain_options import PretrainOptions
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings, RunSettings
+from maskwright.workflows.settings.recipes import asked_for
 
 
 def check_can_start(settings: PretrainSettings) -> None:
@@ -22,11 +28,25 @@ def check_can_start(settings: PretrainSettings) -> None:
         )
 
 
+def launch_count(
+    launch: Launch, options: PretrainOptions, given: Mapping[str, Any]
+) -> dict[str, int]:
+    """The devices and machines of a run that begins and names none: what a launcher has started."""
+    asked = {**asked_for(options.recipe, options.assignments), **given}
+    if options.resume or not asked.keys().isdisjoint(("devices", "nodes")):
+        return {}
+    if launch.world_size % launch.nodes:
+        # Machines with different numbers of processes count as one.
+        return {"devices": launch.world_size}
+    return {"devices": launch.world_size // launch.nodes, "nodes": launch.nodes}
+
+
 def check_count(settings: RunSettings, group: Group) -> None:
     """Raise MaskwrightError where a launcher has started other processes than were asked for."""
     asked = settings.devices * settings.nodes
     if asked != group.world_size:
         raise MaskwrightError(
             f"The launcher has started {group.world_size} processes, and --devices"
-            f" {settings.devices} --nodes {settings.nodes} asks for {asked}; make them agree."
+            f" {settings.devices} --nodes {settings.nodes} asks for {asked};"
+            " leave both out, or make them agree."
         )
