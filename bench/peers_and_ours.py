@@ -77,6 +77,8 @@ SHAPES = (
     Shape(96, 16, 192, 8, 6, 128, 4, 4, 64),
     Shape(224, 16, 384, 12, 6, 256, 4, 8, 16),
     Shape(224, 16, 768, 12, 12, 512, 8, 16, 8),
+    # vit_nano, which a CPU gets without settings.
+    Shape(32, 4, 96, 6, 3, 64, 2, 2, 128),
 )
 PEAK_SHAPE = SHAPES[2]
 

@@ -2,7 +2,8 @@
 the table of docs/log.md.
 
 python bench/training_step.py [--rounds 10] [--shapes 0,1,2,3] [--no-memory] [--kept]; `--shapes ""`
-measures memory alone; --kept: freed memory is kept, as in `maskwright pretrain`, for the peer too
+measures memory alone, and shape 4 is vit_nano; --kept: freed memory is kept, as in `maskwright
+pretrain`, for the peer too
 """
 
 from __future__ import annotations
