@@ -1,8 +1,8 @@
 """Compare a whole pretraining run with its bare training step: what the loader, logging and
 callbacks cost.
 
-python bench/run_overhead.py [--rounds 10] [--steps 30] [--model stl10_192x8 | vit_nano]; the two take
-turns, in one process. Wanted: at least 90 % of the images/s.
+python bench/run_overhead.py [--rounds 10] [--steps 30] [--model stl10_192x8 | vit_nano]; the two
+take turns, in one process. Wanted: at least 90 % of the images/s.
 """
 
 from __future__ import annotations
