@@ -4,6 +4,8 @@ is visible and predicted alone.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -150,14 +152,7 @@ def test_pictures_are_put_back_without_a_look_at_what_is_hidden() -> None:
 
     # The same prediction over a picture of which the hidden part is another.
     changed = torch.where(is_hidden[..., None], 100 * torch.rand_like(patches), patches)
-    blind = Prediction(
-        values=good.values,
-        mask=mask,
-        patches=changed,
-        grid=grid,
-        target=good.target,
-        latent=good.latent,
-    )
+    blind = replace(good, patches=changed)
     again = patchify(blind.to_picture("visible").composite, SIDE)
     assert torch.equal(again, shown)
 
@@ -167,19 +162,12 @@ def test_hidden_patches_that_are_not_predicted_say_nothing() -> None:
     patches = patchify(draw_stepless(grid), SIDE).float()
     whole = PatchMask.from_is_masked(hole_in(grid, slice(1, 5), slice(2, 5)))
     mask = PatchMask(whole.visible_ids, whole.masked_ids, whole.masked_ids[:, ::2])
-    shown = predict_well(patches, mask, grid).to_picture("visible").composite
+    good = predict_well(patches, mask, grid)
+    shown = good.to_picture("visible").composite
     rows = torch.arange(2)[:, None]
     changed = patches.clone()
     changed[rows, whole.masked_ids[:, 1::2]] = 7.0
-    prediction = predict_well(patches, mask, grid)
-    blind = Prediction(
-        values=prediction.values,
-        mask=mask,
-        patches=changed,
-        grid=grid,
-        target=prediction.target,
-        latent=prediction.latent,
-    )
+    blind = replace(good, patches=changed)
     again = patchify(blind.to_picture("visible").composite, SIDE)
     assert torch.equal(
         again[rows, mask.predicted_ids], patchify(shown, SIDE)[rows, mask.predicted_ids]
