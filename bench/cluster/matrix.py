@@ -73,7 +73,10 @@ def cells_of(given: argparse.Namespace) -> list[Cell]:
 
 
 def main(words: list[str] | None = None) -> int:
-    """words: of the command line, those of this process where none are given."""
+    """Train the cells and print their table; returns the exit code.
+
+    words: of the command line, those of this process where none are given.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--policies", nargs="+", default=list(POLICIES))
     parser.add_argument("--accumulate", nargs="+", type=int, default=[1, 3])

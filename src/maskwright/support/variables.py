@@ -62,16 +62,17 @@ class Launch:
 def find_launch() -> Launch | None:
     """What torchrun, SLURM's srun or our own launch has said to this process; None alone."""
     words = os.environ
-    if int(words.get("WORLD_SIZE", 1)) > 1 and "RANK" in words and "MASTER_ADDR" in words:
+    world_size = int(words.get("WORLD_SIZE", 1))
+    if world_size > 1 and "RANK" in words and "MASTER_ADDR" in words:
         kept = words.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
         return Launch(
             rank=int(words["RANK"]),
-            world_size=int(words["WORLD_SIZE"]),
+            world_size=world_size,
             local_rank=int(words.get("LOCAL_RANK", 0)),
             address=words["MASTER_ADDR"],
             port=None if kept else int(words["MASTER_PORT"]),
-            # How many of them torchrun has started on this machine.
-            nodes=max(1, int(words["WORLD_SIZE"]) // int(words.get("LOCAL_WORLD_SIZE") or 2**30)),
+            # torchrun says how many of them are on this machine; of others we know no better.
+            nodes=world_size // int(words.get("LOCAL_WORLD_SIZE", world_size)),
         )
     # Only srun numbers a step; a batch script itself is one process whatever it has reserved.
     if int(words.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in words and _in_step():
