@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage, quiet_pillow
+from maskwright.data.pixels.resize import resize_pixels
 from maskwright.data.sources.open import Source
 from maskwright.data.sources.picture_files import PictureFiles
 from maskwright.data.sources.survey import nothing_readable
@@ -51,8 +51,10 @@ class LivePictures:
         except UnreadableImage as error:
             self._count(index, error)
             pixels = np.full((*size, self.options.channels or 3), _GRAY, np.uint8)
-        # Copied, because decoders may give read-only memory; (H, W, C) -> (C, H, W).
-        return torch.from_numpy(np.array(_exactly(pixels, size))).permute(2, 0, 1)
+        exact = _exactly(pixels, size)
+        # Memory of decoders may be read-only, of which PyTorch would warn.
+        writable = exact if exact.flags.writeable else exact.copy()
+        return torch.from_numpy(writable).permute(2, 0, 1)  # (H, W, C) -> (C, H, W)
 
     def _count(self, index: int, error: UnreadableImage) -> None:
         # Every epoch meets the picture again; one warning is enough.
@@ -144,11 +146,4 @@ def _shrunk(sides: Tensor, factor: Tensor) -> Tensor:
 
 def _exactly(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """JPEG's fast decoding may land a pixel beside the size that the header promises."""
-    if pixels.shape[:2] == size:
-        return pixels
-    # One channel after another: Pillow has no picture of any number of channels.
-    planes = [
-        np.asarray(Image.fromarray(pixels[:, :, at]).resize(size[::-1], Image.Resampling.BICUBIC))
-        for at in range(pixels.shape[2])
-    ]
-    return np.stack(planes, axis=2)
+    return pixels if pixels.shape[:2] == size else resize_pixels(pixels, size)

@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from maskwright.data.maps.map_writer import MapPlan
 from maskwright.data.maps.originals import Original
+from maskwright.data.pixels.resize import resize_pixels
 from maskwright.support.errors import MaskwrightError
 
 
@@ -83,9 +83,4 @@ class AttentionMap:
 def _stored(original: Original) -> np.ndarray:
     """The picture as it is stored: windowed and shrunk."""
     pixels = original.pixels(3)
-    if pixels.shape[:2] == original.size:
-        return pixels
-    height, width = original.size
-    picture = Image.fromarray(pixels)
-    resized = picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    return np.asarray(resized)
+    return pixels if pixels.shape[:2] == original.size else resize_pixels(pixels, original.size)

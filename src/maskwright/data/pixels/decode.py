@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from maskwright.data.pixels.deep_pixels import is_deep, read_deep
 from maskwright.data.pixels.open_image import open_image
+from maskwright.data.pixels.resize import shrink_pixels
 from maskwright.data.pixels.tiff_errors import describe_tiff, tiff_complaints
 from maskwright.data.pixels.value_range import FULL, ValueRanges
 from maskwright.support.errors import MaskwrightError
@@ -138,19 +139,6 @@ def quiet_pillow() -> Iterator[None]:
         yield
 
 
-def shrink(image: Image.Image, short_side: int | None) -> Image.Image:
-    """Shrink a picture, antialiased, until its short side has at most `short_side` pixels."""
-    if short_side is None or min(image.size) <= short_side:
-        return image
-    factor = short_side / min(image.size)
-    # At least a pixel is left of a long strip.
-    width = max(1, round(image.width * factor))
-    height = max(1, round(image.height * factor))
-    # With a gap of 3, a quick first reduction leaves at least 3 pixels for each of the result:
-    # nobody sees a difference from the slow way.
-    return image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
-
-
 def _to_pixels(opened: Image.Image, options: DecodeOptions) -> np.ndarray:
     # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which saves most of the time. Twice the
     # pixels that are needed are left for antialiasing.
@@ -161,8 +149,10 @@ def _to_pixels(opened: Image.Image, options: DecodeOptions) -> np.ndarray:
         opened.draft(None, (width, height))
     ImageOps.exif_transpose(opened, in_place=True)
     image = _to_mode(opened, options.channels)
-    pixels = np.asarray(shrink(image, options.short_side))
-    return pixels[:, :, None] if pixels.ndim == 2 else pixels  # gray: (H, W) -> (H, W, 1)
+    pixels = np.asarray(image)
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]  # gray: (H, W) -> (H, W, 1)
+    return shrink_pixels(pixels, options.short_side, is_alpha_last=image.mode == "RGBA")
 
 
 def _to_mode(image: Image.Image, channels: int | None) -> Image.Image:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
-from maskwright.data.pixels.decode import DecodeOptions, shrink
+from maskwright.data.pixels.decode import DecodeOptions
+from maskwright.data.pixels.resize import shrink_pixels
 
 _USUAL = (1, 3, 4)  # numbers of channels: gray, color, color with alpha
 _MOST_CHANNELS = 32  # bands of a satellite picture; few pictures have so short a side
@@ -51,14 +51,7 @@ def fit_pixels(pixels_HWC: np.ndarray, options: DecodeOptions) -> np.ndarray:
     """
     channels = options.channels or pixels_HWC.shape[2]
     pixels = _with_channels(pixels_HWC, channels)
-    if options.short_side is None or min(pixels.shape[:2]) <= options.short_side:
-        return np.ascontiguousarray(pixels)
-    # Band by band, since Pillow knows no pictures of two channels or of more than four.
-    bands = []
-    for band in np.moveaxis(pixels, 2, 0):
-        image = Image.fromarray(np.ascontiguousarray(band))
-        bands.append(np.asarray(shrink(image, options.short_side)))
-    return np.stack(bands, axis=2)
+    return np.ascontiguousarray(shrink_pixels(pixels, options.short_side))
 
 
 def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

@@ -24,7 +24,7 @@ from maskwright.support.name_column import choose_names
 FORMAT = 1
 # How files become pixels. Raised whenever the same file is read as other pixels than before, so
 # that no store of then is served.
-READING = 2
+READING = 3
 PIXELS, INDEX, FACTS = "pixels.bin", "index.npz", "store.json"
 # Enough pictures for a mean and a deviation; all of a large store would take minutes.
 _SCALE_SAMPLE = 2048
