@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from maskwright.data.block_order import BlockOrder
 from maskwright.data.picture_losses import PictureLosses
+from maskwright.data.sampling import BlockSampling
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
@@ -41,6 +43,7 @@ class OrderSettings:
     drop_last: leave out a last batch that is not full. When off, with several ranks, it is filled
         up to a multiple of world_size, as DistributedSampler does.
     rank, world_size: which of how many processes this is.
+    blocks: shuffle blocks of neighbors and a few of them among each other, instead of all pictures.
     """
 
     batch_size: int
@@ -49,6 +52,7 @@ class OrderSettings:
     drop_last: bool = True
     rank: int = 0
     world_size: int = 1
+    blocks: BlockSampling | None = None
 
 
 class EpochOrder(Sampler[Any]):
@@ -122,23 +126,26 @@ class EpochOrder(Sampler[Any]):
             ids = order[batch * self._global_size : (batch + 1) * self._global_size]
             yield BatchPlan(epoch, self._share(ids, order))
 
-    def _order(self, epoch: int) -> Tensor:
+    def _order(self, epoch: int) -> Tensor | BlockOrder:
+        """The sample ids of an epoch, of which slices are taken."""
+        seed = self._settings.seed
         if not self._settings.shuffle:
             return torch.arange(self._length)
         if self._losses is not None:
-            return self._losses.order(self._settings.seed, epoch)
+            return self._losses.order(seed, epoch)
+        if self._settings.blocks is not None:
+            return BlockOrder(self._length, self._settings.blocks, seed, epoch)
         # A new generator for every epoch: epoch 7 is the same whether or not 1 to 6 were run.
-        return torch.randperm(
-            self._length, generator=torch_generator(self._settings.seed, "order", epoch)
-        )
+        return torch.randperm(self._length, generator=torch_generator(seed, "order", epoch))
 
-    def _share(self, ids: Tensor, order: Tensor) -> Tensor:
+    def _share(self, ids: Tensor, order: Tensor | BlockOrder) -> Tensor:
         """This rank's part; a last batch that does not divide is filled from the epoch's start."""
         # Ranks of unequal length would wait for each other for ever.
         lacking = -len(ids) % self._settings.world_size
         if lacking:
             # A store may hold fewer pictures than are lacking: then its order is repeated.
             repeats = -(-lacking // len(order))
-            ids = torch.cat([ids, order.repeat(repeats)[:lacking]])
+            first = order[: min(lacking, len(order))]
+            ids = torch.cat([ids, first.repeat(repeats)[:lacking]])
         # (world_size * B,) -> (world_size, B)
         return ids.view(self._settings.world_size, -1)[self._settings.rank]

@@ -1,4 +1,4 @@
-"""How often each training picture is drawn: `uniform`, or `loss(power=1, uniform=0.25)`.
+"""How the training pictures of an epoch are drawn: `uniform`, `loss(...)` or `blocks(...)`.
 
 Free of torch, because settings are checked with it.
 """
@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from maskwright.support.checks import check_inside, check_number
+from maskwright.support.checks import check_count, check_inside, check_number
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.shorthand import Call, parse_value
-
-UNIFORM, BY_LOSS = "uniform", "loss"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,22 +32,40 @@ class LossSampling:
         check_inside("keep", self.keep, 0.0, 0.999, owner="Sampling by loss")
 
 
-def parse_sampling(text: str) -> LossSampling | None:
-    """Read `uniform`, `loss` or `loss(power=2, uniform=0.1)`; None for uniform.
+@dataclass(frozen=True, kw_only=True)
+class BlockSampling:
+    """Each picture once, with neighbors read together.
+
+    size: neighboring pictures that form a block; about as many as a shard holds.
+    buffer: blocks whose pictures are mixed at a time; the more, the better the shuffle and the more
+        files are read at once.
+    """
+
+    size: int = 1024
+    buffer: int = 16
+
+    def __post_init__(self) -> None:
+        check_count("size", self.size, owner="Sampling by blocks")
+        check_count("buffer", self.buffer, owner="Sampling by blocks")
+
+
+Sampling = LossSampling | BlockSampling
+UNIFORM = "uniform"
+_KINDS: dict[str, type[Sampling]] = {"loss": LossSampling, "blocks": BlockSampling}
+
+
+def parse_sampling(text: str) -> Sampling | None:
+    """Read `uniform`, `loss(power=2, uniform=0.1)` or `blocks(size=1000)`; None for uniform.
 
     Raises MaskwrightError with the nearest known word for anything else.
     """
+    names = (UNIFORM, *_KINDS)
     call = parse_value(text)
-    if not isinstance(call, Call) or call.name not in (UNIFORM, BY_LOSS):
-        raise unknown_name(
-            "sampling", call.name if isinstance(call, Call) else text, (UNIFORM, BY_LOSS)
-        )
-    if call.name == UNIFORM and not call.args and not call.options:
-        return None
-    known = list(LossSampling.__dataclass_fields__)
-    if call.name == UNIFORM or call.args or set(call.options) - set(known):
-        raise MaskwrightError(
-            f"Sampling is written uniform, loss or loss(power=2), with options {', '.join(known)};"
-            f" got '{text}'."
-        )
-    return LossSampling(**call.options)
+    if not isinstance(call, Call) or call.name not in names:
+        raise unknown_name("sampling", call.name if isinstance(call, Call) else text, names)
+    kind = _KINDS.get(call.name)
+    known = [] if kind is None else list(kind.__dataclass_fields__)
+    if call.args or set(call.options) - set(known):
+        options = f" with options {', '.join(known)}" if known else ", without options"
+        raise MaskwrightError(f"Sampling '{call.name}' is written so{options}; got '{text}'.")
+    return None if kind is None else kind(**call.options)

@@ -11,7 +11,7 @@ from maskwright.data.augment.changes import Changes
 from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader, pick_workers
 from maskwright.data.picture_losses import PictureLosses
-from maskwright.data.sampling import parse_sampling
+from maskwright.data.sampling import BlockSampling, LossSampling, parse_sampling
 from maskwright.data.store.packed import PackedStore
 from maskwright.patches import Grid
 from maskwright.training.clock import Clock, set_clock
@@ -47,6 +47,7 @@ def build_batches(
     group: Group = ALONE,
 ) -> ResumableLoader:
     """The seeded loader of training batches for this process, one of a group that shares them."""
+    sampling = parse_sampling(settings.train.sample)
     return build_loader(
         pictures.train,
         _build_augment(settings.data, pictures.size),
@@ -64,6 +65,7 @@ def build_batches(
             grid=extras.grid,
             keys=extras.keys,
             losses=extras.losses,
+            blocks=sampling if isinstance(sampling, BlockSampling) else None,
         ),
     )
 
@@ -71,7 +73,7 @@ def build_batches(
 def picture_losses(settings: PretrainSettings, store: PackedStore) -> PictureLosses | None:
     """What pictures are sampled by; None where each comes once in an epoch."""
     sampling = parse_sampling(settings.train.sample)
-    return None if sampling is None else PictureLosses(store.keys, sampling)
+    return PictureLosses(store.keys, sampling) if isinstance(sampling, LossSampling) else None
 
 
 def _build_augment(data: DataSettings, size: tuple[int, int]) -> Augment:

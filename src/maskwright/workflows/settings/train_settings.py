@@ -32,8 +32,8 @@ class TrainSettings:
     sample: str = setting(
         "uniform",
         help=(
-            "uniform: each picture once in an epoch; loss: as often as its running loss says, e.g."
-            " loss(power=2)"
+            "uniform: each picture once in an epoch; blocks: the same, with neighbors read together"
+            " (for shards far away); loss: as often as its running loss says, e.g. loss(power=2)"
         ),
     )
     batch_size: int | None = setting(None, help="pictures per step and process")
