@@ -1,7 +1,8 @@
-"""An order by blocks: each picture once, neighbors together, entered anywhere, and told by words."""
+"""An order by blocks: each picture once, neighbors together, entered anywhere."""
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def batches(world_size: int, start: int = 0, length: int = 95, **options: Any) -
         order = EpochOrder(length, settings)
         order.start_at(start)
         ranks.append([plan.ids.tolist() for plan in order])
-    return [sum(parts, []) for parts in zip(*ranks, strict=True)]
+    return [list(chain(*parts)) for parts in zip(*ranks, strict=True)]
 
 
 def test_a_batch_holds_the_same_for_any_number_of_ranks_and_after_a_stop() -> None:
