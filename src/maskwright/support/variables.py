@@ -32,6 +32,23 @@ def cache_folder() -> Path:
         ) from error
 
 
+def remote_cache_bytes() -> float:
+    """How much of the cache copies of remote files may fill, in bytes.
+
+    $MASKWRIGHT_REMOTE_CACHE in GB, else 50 GB. Raises MaskwrightError where that is no size.
+    """
+    said = os.environ.get("MASKWRIGHT_REMOTE_CACHE", "50")
+    try:
+        size = float(said)
+    except ValueError:
+        size = -1.0
+    if not size > 0:
+        raise MaskwrightError(
+            f"MASKWRIGHT_REMOTE_CACHE is a size in GB, for example 50; got '{said}'."
+        )
+    return size * 1e9
+
+
 def is_in_cache(path: Path | str) -> bool:
     """Whether a path is the cache folder or inside of it."""
     try:

@@ -19,7 +19,7 @@ from maskwright.data.augment.transforms import Augment, evaluation_view
 from maskwright.data.loader import LoaderSettings, build_loader
 from maskwright.data.packing import pack
 from maskwright.data.sources.open import open_source
-from maskwright.data.sources.shards import expand
+from maskwright.data.sources.shard_files import find_shards
 from maskwright.data.streamed import stream
 from maskwright.support.errors import MaskwrightError
 
@@ -163,9 +163,9 @@ def test_a_picture_that_breaks_after_its_header_is_gray_and_too_many_stop_the_wo
 def test_mistakes_in_naming_shards_are_told(tmp_path):
     write_shards(tmp_path)
     with pytest.raises(MaskwrightError, match=r"2 of the 5 shards .*photos-003\.tar"):
-        expand(str(tmp_path / "photos-{000..004}.tar"))
+        find_shards(str(tmp_path / "photos-{000..004}.tar"))
     with pytest.raises(MaskwrightError, match="no range of shards"):
-        expand(str(tmp_path / "photos-{0..x}.tar"))
+        find_shards(str(tmp_path / "photos-{0..x}.tar"))
     with pytest.raises(MaskwrightError, match="No shard matches"):
         open_source(str(tmp_path / "x-*.tar"))
     with pytest.raises(MaskwrightError, match="name the shards of that split"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +24,22 @@ def cached_index(path: Path, kind: str, version: str, read: Callable[[Path], Arr
     read: reads the file.
     """
     # A file of another size or date is another file.
-    identity = hash_strings([version, str(path.resolve()), file_stamp(path)])
-    cached = cache_folder() / kind / f"{slug(path.stem)}-{identity}.npz"
+    identity = [str(path.resolve()), file_stamp(path)]
+    return cached_arrays(path.stem, identity, kind, version, lambda: read(path))
+
+
+def cached_arrays(
+    stem: str, identity: Sequence[str], kind: str, version: str, read: Callable[[], Arrays]
+) -> Arrays:
+    """The same of anything that has a name and an identity.
+
+    stem: what its file in the cache is called, before its identity.
+    identity: where it lies, and what changes when it does.
+    """
+    name = hash_strings([version, *identity])
+    cached = cache_folder() / kind / f"{slug(stem)}-{name}.npz"
     if not cached.exists():
-        arrays = read(path)
+        arrays = read()
         write_npz(cached, arrays, compressed=False)
     with cached.open("rb") as file, np.load(file, allow_pickle=False) as loaded:
         return {name: loaded[name] for name in loaded.files}

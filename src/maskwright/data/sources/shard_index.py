@@ -12,7 +12,8 @@ import numpy as np
 from maskwright.data.pixels.decode import UnreadableImage, picture_size
 from maskwright.data.sources.file_names import PICTURE_EXTENSIONS, extension
 from maskwright.data.sources.identity import stamp_bytes
-from maskwright.data.sources.index_cache import cached_index
+from maskwright.data.sources.index_cache import cached_arrays
+from maskwright.data.sources.shard_files import ShardFile
 from maskwright.data.sources.whole_tar import sample_of, whole_members
 from maskwright.support.errors import MaskwrightError
 
@@ -24,7 +25,7 @@ INDEX_FORMAT = "2"  # of the arrays in a cached index
 class ShardIndex:
     """What one shard holds; arrays have an entry for each of n pictures.
 
-    path: the shard.
+    place: the shard's path or address.
     names: (n,) names of the pictures in the shard.
     offsets: (n,) where the bytes of each begin.
     lengths: (n,) how many bytes each has.
@@ -35,7 +36,7 @@ class ShardIndex:
     broken: names of further pictures, whose headers cannot be read.
     """
 
-    path: Path
+    place: str
     names: np.ndarray
     offsets: np.ndarray
     lengths: np.ndarray
@@ -86,20 +87,27 @@ class _Content:
         }
 
 
-def index_shard(path: Path) -> ShardIndex:
+def index_shard(shard: ShardFile) -> ShardIndex:
     """Read a shard's index from the cache, or read the shard once and write it there."""
-    arrays = cached_index(path, "shards", INDEX_FORMAT, lambda place: _read_shard(place).arrays())
-    return ShardIndex(path=path, **arrays)
+    arrays = cached_arrays(
+        Path(shard.name).stem,
+        [shard.place, shard.stamp()],
+        "shards",
+        INDEX_FORMAT,
+        lambda: _read_shard(shard).arrays(),
+    )
+    return ShardIndex(place=shard.place, **arrays)
 
 
-def has_index(path: Path) -> bool:
+def has_index(shard: ShardFile) -> bool:
     """See that a shard's index is in the cache; it is not kept in memory."""
-    index_shard(path)
+    index_shard(shard)
     return True
 
 
-def _read_shard(path: Path) -> _Content:
+def _read_shard(shard: ShardFile) -> _Content:
     content = _Content()
+    path = shard.fetch()
     try:
         # "r:" takes plain .tar files only: a compressed one has no offsets to read from.
         for archive, member in whole_members(path, "r:"):
@@ -107,11 +115,11 @@ def _read_shard(path: Path) -> _Content:
             if kind in PICTURE_EXTENSIONS:
                 _add_picture(archive, member, content)
             elif kind in ("cls", "json"):
-                _add_label(_read(archive, member), member.name, path, content)
+                _add_label(_read(archive, member), member.name, shard.place, content)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise MaskwrightError(
-            f"Cannot read the shard '{path}': {error}. Shards are plain .tar files; is this one"
-            " whole?"
+            f"Cannot read the shard '{shard.place}': {error}. Shards are plain .tar files; is this"
+            " one whole?"
         ) from error
     return content
 
@@ -141,7 +149,7 @@ def _add_picture(archive: tarfile.TarFile, member: tarfile.TarInfo, content: _Co
     content.rows.append(row)
 
 
-def _add_label(text: bytes, name: str, path: Path, content: _Content) -> None:
+def _add_label(text: bytes, name: str, place: str, content: _Content) -> None:
     """Read the class number in a `.cls` member, or under `label` or `cls` in a `.json` one.
 
     Members of other content add nothing.
@@ -156,7 +164,7 @@ def _add_label(text: bytes, name: str, path: Path, content: _Content) -> None:
             label = next((facts[word] for word in ("label", "cls") if word in facts), None)
     except (ValueError, TypeError) as error:
         raise MaskwrightError(
-            f"'{name}' in the shard '{path}' is no class number: {text[:40]!r}."
+            f"'{name}' in the shard '{place}' is no class number: {text[:40]!r}."
         ) from error
     if isinstance(label, int):
         content.labels[sample_of(name)] = label

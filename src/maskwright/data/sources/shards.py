@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,19 +12,19 @@ import numpy as np
 
 from maskwright.data.pixels.decode import quiet_pillow
 from maskwright.data.sources.file_names import slug
-from maskwright.data.sources.globs import format_braces, is_pattern, matching_files
-from maskwright.data.sources.index_cache import file_stamp
+from maskwright.data.sources.globs import is_pattern
 from maskwright.data.sources.joined_index import FORMAT, JoinedIndex, join_indexes
 from maskwright.data.sources.picture_files import PictureFiles
+from maskwright.data.sources.remote_files import RemoteFile, is_remote
+from maskwright.data.sources.shard_files import ShardFile, find_shards, name_below_root
 from maskwright.data.sources.shard_index import INDEX_FORMAT, NO_LABEL, has_index, index_shard
 from maskwright.data.sources.source_kind import OpenOptions, SourceKind
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings
-from maskwright.support.variables import cache_folder
+from maskwright.support.variables import cache_folder, remote_cache_bytes
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
-_RANGE_LEFT = re.compile(r"\{[^{},]*\.\.[^{},]*\}")  # braces that no range can be read from
 _EXAMPLES = 3  # names in a message
 
 
@@ -35,11 +34,11 @@ class ShardStorage:
 
     A file is open for one picture only, so threads and forks are safe.
 
-    paths: the shards.
+    shards: the files.
     index: of all of them.
     """
 
-    paths: Sequence[Path]
+    shards: Sequence[ShardFile]
     index: JoinedIndex
 
     def stamps(self, keys: Sequence[str]) -> Iterable[str]:
@@ -52,44 +51,21 @@ class ShardStorage:
 
     def read_bytes(self, key: str) -> bytes:
         row = self.index.names.find(key)
-        path = self.paths[self.index.shard_of(row)]
+        shard = self.shards[self.index.shard_of(row)]
         offsets, lengths = self.index.spans
         length = int(lengths[row])
-        with path.open("rb") as file:
+        with shard.open() as file:
             file.seek(int(offsets[row]))
             data = file.read(length)
         if len(data) < length:
-            raise OSError(f"the shard '{path.name}' ends before this picture does")
+            raise OSError(f"the shard '{shard.name}' ends before this picture does")
         return data
 
 
 def is_shards(text: str) -> bool:
-    """Whether a text names several .tar files: with braces or a pattern, ending in .tar."""
-    return text.lower().endswith(".tar") and is_pattern(text) and not Path(text).exists()
-
-
-def expand(text: str) -> list[Path]:
-    """The shards that braces ({000..127}, {a,b}) and patterns (*, ?) stand for.
-
-    Raises MaskwrightError when a named shard is not there.
-    """
-    paths = [Path(name).expanduser() for name in format_braces(text)]
-    if wrong := _RANGE_LEFT.search(str(paths[0])):
-        raise MaskwrightError(f"'{wrong[0]}' is no range of shards; write e.g. {{000..127}}.")
-    # A pattern takes the shards that are there; braces name shards that must be there.
-    if any(is_pattern(str(path)) for path in paths):
-        matches = matching_files(map(str, paths))
-        if not matches:
-            raise MaskwrightError(f"No shard matches '{text}'.")
-        return matches
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        examples = ", ".join(map(str, missing[:_EXAMPLES]))
-        raise MaskwrightError(
-            f"{len(missing):,} of the {len(paths):,} shards of '{text}' are not there, for"
-            f" example {examples}."
-        )
-    return paths
+    """Whether a text names .tar files by a pattern or braces, or anything behind an address."""
+    names_several = text.lower().endswith(".tar") and is_pattern(text)
+    return is_remote(text) or (names_several and not Path(text).exists())
 
 
 def open_shards(text: str) -> PictureFiles:
@@ -99,14 +75,17 @@ def open_shards(text: str) -> PictureFiles:
     into the cache; pictures with broken headers are left out and noted. Raises MaskwrightError for
     shards that are missing, damaged, compressed or without pictures.
     """
-    paths = expand(text)
+    if is_remote(text) and not text.lower().endswith(".tar"):
+        raise MaskwrightError(
+            f"'{text}' is no shard: of addresses only plain .tar files are read, such as"
+            " s3://bucket/photos-{000..127}.tar. Download other data first."
+        )
+    shards = find_shards(text)
     # Keys are the shard's path below the folder that all share, and the picture's name in it.
-    root = Path(os.path.commonpath([path.parent for path in paths]))
-    prefixes = [path.relative_to(root).as_posix() for path in paths]
-    index = _open_index(paths, prefixes)
+    index = _open_index(shards, name_below_root(shards))
     if not len(index.names):
         raise MaskwrightError(
-            f"The {len(paths):,} shards of '{text}' hold no picture that can be read."
+            f"The {len(shards):,} shards of '{text}' hold no picture that can be read."
         )
 
     labels = index.column("labels")
@@ -116,25 +95,25 @@ def open_shards(text: str) -> PictureFiles:
     return PictureFiles(
         name=_name(text),
         keys=index.names,
-        storage=ShardStorage(paths, index),
+        storage=ShardStorage(shards, index),
         labels=numbers,
         classes=classes,
-        notes=_notes(paths, index) + index.samples.notes(),
+        notes=_notes(shards, index) + index.samples.notes(),
         sizes=np.stack([index.column("heights"), index.column("widths")], 1),
     )
 
 
-def _open_index(paths: Sequence[Path], prefixes: Sequence[str]) -> JoinedIndex:
+def _open_index(shards: Sequence[ShardFile], prefixes: Sequence[str]) -> JoinedIndex:
     """The index of all shards, from the cache or made of theirs."""
-    stamps = [file_stamp(path) for path in paths]
-    identity = hash_strings([FORMAT, INDEX_FORMAT, *prefixes, str(paths[0].parent), *stamps])
+    stamps = [shard.stamp() for shard in shards]
+    identity = hash_strings([FORMAT, INDEX_FORMAT, *prefixes, shards[0].place, *stamps])
     folder = cache_folder() / "shards" / f"joined-{identity}"
     if not folder.exists():
         # All cores read shards that have no index yet; what they found stays in the cache.
         with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
-            for _ in pool.map(has_index, paths):
+            for _ in pool.map(has_index, shards):
                 pass
-    return join_indexes(folder, prefixes, map(index_shard, paths))
+    return join_indexes(folder, prefixes, map(index_shard, shards))
 
 
 def _name(text: str) -> str:
@@ -144,8 +123,15 @@ def _name(text: str) -> str:
     return slug(shared or Path(text).parent.name)
 
 
-def _notes(paths: Sequence[Path], index: JoinedIndex) -> tuple[str, ...]:
-    lines = [f"{len(paths):,} shards, {paths[0].name} to {paths[-1].name}."]
+def _notes(shards: Sequence[ShardFile], index: JoinedIndex) -> tuple[str, ...]:
+    lines = [f"{len(shards):,} shards, {shards[0].name} to {shards[-1].name}."]
+    size = sum(shard.size for shard in shards if isinstance(shard, RemoteFile))
+    if size > remote_cache_bytes():
+        lines.append(
+            f"The shards take {size / 1e9:,.1f} GB and the cache keeps"
+            f" {remote_cache_bytes() / 1e9:g} of it (MASKWRIGHT_REMOTE_CACHE): train with --stream"
+            " --sample blocks, or each shard is fetched many times in an epoch."
+        )
     if broken := index.broken:
         lines.append(
             f"{len(broken):,} pictures with broken headers left out:"

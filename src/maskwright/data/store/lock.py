@@ -22,27 +22,29 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def exclusive(path: Path, *, announce: bool = True) -> Iterator[None]:
     """Hold a lock file while the body runs, and wait while another process holds it.
 
     The system frees it when a process ends. Where the file system cannot lock, a file that exists
     only while somebody works is the lock (`NAME.held`). One that a dead process of this machine
     left behind is recognized; one of another machine is waited for, and the warning names it.
 
+    announce: warn when another process is waited for; off where that is usual and short.
+
     Raises MaskwrightError when the folder cannot be made or written.
     """
     make_folder(path.parent)
-    lock = _take(path)
+    lock = _take(path, announce)
     try:
         yield
     finally:
         lock.release()
 
 
-def _take(path: Path) -> BaseFileLock:
+def _take(path: Path, announce: bool) -> BaseFileLock:
     try:
         # A real lock of the file system, wherever there is one.
-        return _wait_for(FileLock(path, fallback_to_soft=False), path, "")
+        return _wait_for(FileLock(path, fallback_to_soft=False), path, "", announce)
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise _refusal(path, error) from error
@@ -50,17 +52,19 @@ def _take(path: Path) -> BaseFileLock:
     # that the lock is held.
     held = path.with_name(f"{path.name}.held")
     try:
-        return _wait_for(SoftFileLock(held), path, f" (if there is none, delete {held})")
+        hint = f" (if there is none, delete {held})"
+        return _wait_for(SoftFileLock(held), path, hint, announce)
     except OSError as error:
         raise _refusal(held, error) from error
 
 
-def _wait_for(lock: BaseFileLock, path: Path, hint: str) -> BaseFileLock:
+def _wait_for(lock: BaseFileLock, path: Path, hint: str, announce: bool) -> BaseFileLock:
     try:
         # Try without waiting first, so that waiting can be announced.
         lock.acquire(timeout=0)
     except Timeout:
-        logger.warning("another process works in %s; waiting for it%s", path.parent, hint)
+        if announce:
+            logger.warning("another process works in %s; waiting for it%s", path.parent, hint)
         lock.acquire(poll_interval=_PAUSE_SECONDS)
     return lock
 

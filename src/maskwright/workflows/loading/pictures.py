@@ -135,8 +135,7 @@ def _opened(
     store = stream(source, short_side=packing_side(size), channels=settings.channels or 3)
     _warn_of_skipped(store, reporter)
     reporter.say(
-        "Pictures are decoded anew each time (--stream); the cache keeps nothing of them but an"
-        " index of shards."
+        "Pictures are decoded anew each time (--stream); the cache keeps no decoded pictures."
     )
     return store
 
