@@ -22,6 +22,7 @@ from tests.studies.test_project_plans import PROJECTS
 ALL_PLANS = [
     "blocks-tiny-imagenet",
     "components-cifar10",
+    "components-tiny-imagenet",
     "improvements-stl10",
     "learned-maskers-cifar10",
     "perceptual-facades",
