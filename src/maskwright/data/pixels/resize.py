@@ -34,10 +34,8 @@ def resize_pixels(pixels_HWC: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(H, W, C) uint8 at another (height, width), each channel by itself."""
     if pixels_HWC.shape[2] == 3:
         return _resize_color(pixels_HWC, size)
-    bands = [
-        _resize_by_pillow(np.ascontiguousarray(band), size)
-        for band in np.moveaxis(pixels_HWC, 2, 0)
-    ]
+    planes = np.moveaxis(pixels_HWC, 2, 0)  # (C, H, W)
+    bands = [_resize_by_pillow(np.ascontiguousarray(plane), size) for plane in planes]
     return np.stack(bands, axis=2)
 
 
