@@ -32,6 +32,7 @@ ALL_PLANS = [
     "ratio-anime-faces",
     "ratio-cifar10",
     "start-few",
+    "targets-cifar10",
 ]
 
 
