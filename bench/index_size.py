@@ -27,6 +27,7 @@ import numpy as np
 from maskwright.data.epoch_order import EpochOrder, OrderSettings
 from maskwright.data.sources.joined_index import JoinedIndex, join_indexes
 from maskwright.data.sources.picture_files import PictureFiles
+from maskwright.data.sources.shard_files import LocalShard
 from maskwright.data.sources.shard_index import ShardIndex
 from maskwright.data.sources.shards import ShardStorage
 from maskwright.data.store.splits import hold_out
@@ -80,7 +81,7 @@ def made_up(count: int) -> Iterator[ShardIndex]:
             f"{length}-{checksum:x}" for length, checksum in zip(lengths, checksums, strict=True)
         ]
         yield ShardIndex(
-            path=Path("photos.tar"),
+            place="photos.tar",
             names=np.array([f"{start + at:09d}.jpg" for at in range(size)]),
             offsets=lengths.cumsum(),
             lengths=lengths,
@@ -118,7 +119,7 @@ def measure(folder: Path) -> dict[str, Any]:
 def source_of(index: JoinedIndex) -> PictureFiles:
     """The source that `open_shards` would make of it."""
     sizes = np.stack([index.column("heights"), index.column("widths")], 1)
-    storage = ShardStorage([Path("photos.tar")], index)
+    storage = ShardStorage([LocalShard(Path("photos.tar"))], index)
     return PictureFiles(name="photos", keys=index.names, storage=storage, sizes=sizes)
 
 
