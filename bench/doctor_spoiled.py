@@ -194,8 +194,15 @@ def examine(name: str, arm: Arm, pictures: np.ndarray, folder: Path, steps: int)
     out = folder / "".join(letter for letter in name if letter.isalnum())
     data = f"shapes-textures:n={PICTURES},size={SIDE}" if arm.pictures == "shapes" else str(file)
     usual = {"steps": steps, "batch_size": BATCH, "image_size": SIDE, "patch_size": 4}
-    settings = {**usual, **SMALL, "optimizer": "muon", "val": str(HELD_OUT), "track": ["none"]}
-    settings |= {"device": "cpu", **arm.settings}
+    settings: dict[str, Any] = {
+        **usual,
+        **SMALL,
+        "optimizer": "muon",
+        "val": str(HELD_OUT),
+        "track": ["none"],
+        "device": "cpu",
+        **arm.settings,
+    }
     with ExitStack() as stack:
         stack.enter_context(arm.during())
         try:

@@ -114,8 +114,8 @@ def write_pictures(folder: Path, side: int, count: int) -> None:
             int(min(photo.height, photo.width * side / width) * part),
         )
         left, top = (
-            rng.integers(0, photo.width - box_width + 1),
-            rng.integers(0, photo.height - box_height + 1),
+            int(rng.integers(0, photo.width - box_width + 1)),
+            int(rng.integers(0, photo.height - box_height + 1)),
         )
         cut = photo.crop((left, top, left + box_width, top + box_height)).resize(
             (width, side), Image.Resampling.BICUBIC

@@ -12,6 +12,7 @@ import argparse
 import os
 import statistics
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -37,7 +38,7 @@ LOSSES = (
 SCALE = PixelScale((0.45, 0.45, 0.4), (0.25, 0.25, 0.25))
 
 
-def build_step(options: argparse.Namespace, loss: str):
+def build_step(options: argparse.Namespace, loss: str) -> Callable[[], object]:
     """One optimizer step on random images under a fixed random mask of 75 %."""
     size = SIZES[options.model]
     config = ModelConfig(

@@ -48,7 +48,8 @@ def ours(model: nn.Module) -> Callable[[], None]:
 
 
 def torchs(model: nn.Module) -> Callable[[], None]:
-    matrices, rest = [], []
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             (matrices if count_parts(name, parameter) else rest).append(parameter)

@@ -19,7 +19,7 @@ from maskwright.patches.mask import split, visible_count
 from maskwright.support.seeding import sample_rng
 
 RATIO = 0.75
-Step = Callable[[], None]
+Step = Callable[[], object]
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ def time_scikit_learn(
     """
     start = time.perf_counter()
     standardizer = Standardizer.fit(train.mean)
+    assert train.labels is not None  # made up with labels
+    assert test.labels is not None
     values, asked = standardizer.apply(train.mean).numpy(), standardizer.apply(test.mean).numpy()
     best, model = 0.0, LogisticRegression(max_iter=iterations, warm_start=True)
     for penalty in sorted(penalties, reverse=True):

@@ -71,6 +71,8 @@ def _pictures(count: int, size: int, split: str) -> tuple[Tensor, dict[str, list
     source = open_source(name, split=split)
     images = torch.stack([torch.as_tensor(source.read(at).copy()) for at in range(count)])
     images = images.reshape(count, size, size, -1).permute(0, 3, 1, 2)
+    assert source.classes is not None  # rendered pictures have labels
+    assert source.labels is not None
     names = [str(source.classes[int(source.labels[at])]) for at in range(count)]
     pairs = [name.split("-") for name in names]
     return images, {"shape": [pair[0] for pair in pairs], "texture": [pair[-1] for pair in pairs]}

@@ -180,8 +180,10 @@ def make_masker(name: str, described: dict[str, Any], options: argparse.Namespac
     flags = " ".join(
         f"--{key.replace('_', '-')} {value}" for key, value in described["select"].items()
     )
+    side = run.settings.data.image_size
+    assert side is not None  # a finished run knows it
     facts = {
-        "image_size": int(run.settings.data.image_size),
+        "image_size": int(side),
         "patch_size": run.settings.model.patch_size,
         "channels": run.settings.data.channels,
         "command": f"maskwright select RUN {flags}   (RUN: that of zoo:{described['of']})",

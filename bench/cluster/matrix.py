@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 POLICIES = ("random", "block(size=2)", "guided", "hard", "predicted_hard", "adversarial")
-LENGTHS = {"steps": {"steps": 8}, "minutes": {"minutes": 24 / 60}}
+LENGTHS: dict[str, dict[str, float]] = {"steps": {"steps": 8}, "minutes": {"minutes": 24 / 60}}
 PICTURES = 48
 RANKS = 2
 

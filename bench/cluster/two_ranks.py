@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -76,11 +77,14 @@ def work(cells: list[Any], place: Path) -> None:
     launch = find_launch()
     assert launch is not None
     rows = []
-    with joined_group(launch) as group:
+    black = np.zeros((8, 8, 3), np.uint8)
+    with (
+        joined_group(launch) as group,
         # Drawing curves takes as long as training such a small model.
-        curves.training_curves = lambda *rows, **named: np.zeros((8, 8, 3), np.uint8)
+        patch.object(curves, "training_curves", lambda *rows, **named: black),
         # `pretrain` joins and leaves by itself; here the processes stay together.
-        pretraining.joined_group = lambda _: stay(group)
+        patch.object(pretraining, "joined_group", lambda _: stay(group)),
+    ):
         for number, cell in enumerate(cells):
             rows.append(train_cell(cell, place / str(number), place / "pictures.npy", group))
             if group.is_first:
@@ -158,8 +162,7 @@ def recording(seen: Seen, group: Group) -> Iterator[None]:
     """Write down masks and the end of trainings, and let the clock go by batches."""
     batches = 0
     run_batch, fit = Trainer._run_batch, Trainer.fit
-    draws = {masker: masker.draw for masker in (Masker, ComponentMasker)}
-    now = Clock.now
+    draws: dict[type, Any] = {masker: masker.draw for masker in (Masker, ComponentMasker)}
 
     def recorded(self: Masker | ComponentMasker, scene: Scene) -> PatchMask:
         mask = draws[type(self)](self, scene)
@@ -185,18 +188,17 @@ def recording(seen: Seen, group: Group) -> Iterator[None]:
         seen.state = {**checkpoint, "step": self.global_step}
         seen.counts = module.totals()
 
-    pace = SECONDS * (1.0 if group.is_first else SLOWER)
-    for masker in draws:
-        masker.draw = recorded  # type: ignore[assignment,method-assign]
-    Trainer._run_batch, Trainer.fit = counted, fitted  # type: ignore[assignment,method-assign]
-    Clock.now = lambda self: self.earlier_seconds + batches * pace  # type: ignore[method-assign]
-    try:
+    def by_batches(self: Clock) -> float:
+        pace = SECONDS * (1.0 if group.is_first else SLOWER)
+        return float(self.earlier_seconds + batches * pace)
+
+    with ExitStack() as stack:
+        for masker in draws:
+            stack.enter_context(patch.object(masker, "draw", recorded))
+        stack.enter_context(patch.object(Trainer, "_run_batch", counted))
+        stack.enter_context(patch.object(Trainer, "fit", fitted))
+        stack.enter_context(patch.object(Clock, "now", by_batches))
         yield
-    finally:
-        for masker, draw in draws.items():
-            masker.draw = draw  # type: ignore[method-assign]
-        Trainer._run_batch, Trainer.fit = run_batch, fit  # type: ignore[method-assign]
-        Clock.now = now  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -210,11 +212,8 @@ def stopping(group: Group) -> Iterator[None]:
             self.wants_stop = lambda: done >= STOP_AFTER
         heard(self, trainer, module)
 
-    Checkpoints.on_train_batch_end = asking  # type: ignore[method-assign]
-    try:
+    with patch.object(Checkpoints, "on_train_batch_end", asking):
         yield
-    finally:
-        Checkpoints.on_train_batch_end = heard  # type: ignore[method-assign]
 
 
 def merge(group: Group, masks: dict[Any, Any]) -> dict[Any, Any]:
