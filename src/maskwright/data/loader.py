@@ -16,6 +16,7 @@ from maskwright.data.epoch_order import BatchPlan, EpochOrder, OrderSettings
 from maskwright.data.maps.patch_shares import Move, PatchShares
 from maskwright.data.picture_losses import PictureLosses
 from maskwright.data.store.packed import PackedStore
+from maskwright.data.worker_errors import WorkerError, in_place_of_error, raise_errors
 from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
@@ -81,8 +82,12 @@ class AugmentedPictures(Dataset[Any]):
     def __len__(self) -> int:
         return len(self._store)
 
-    def __getitems__(self, plan: BatchPlan) -> Batch:
+    def __getitems__(self, plan: BatchPlan) -> Batch | WorkerError:
         """The DataLoader hands a batch's plan over in one piece."""
+        return in_place_of_error(lambda: self.make(plan))
+
+    def make(self, plan: BatchPlan) -> Batch:
+        """Make one batch; raises MaskwrightError where pictures cannot be had."""
         # Chance belongs to a sample, pixels to its picture.
         store, ids = self._store, picture_ids(plan.ids)
         heights, widths = store.heights[ids], store.widths[ids]
@@ -134,6 +139,11 @@ class ResumableLoader(DataLoader[Any]):
     Without workers batches are made in between steps: a thread beside a training CPU costs more
     than it saves (docs/log.md).
     """
+
+    def __iter__(self) -> Any:
+        """The batches from where they were set to begin; raises MaskwrightError as pictures do."""
+        # The place is fixed now, and not when the first batch is asked for.
+        return raise_errors(super().__iter__())
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration: its order and its augmentation."""

@@ -35,6 +35,9 @@ class Callback:
     def on_train_end(self, trainer: Any, module: Any) -> None:
         """After the last epoch."""
 
+    def on_data_error(self, trainer: Any, module: Any) -> None:
+        """When the next batch cannot be had; all that was trained before is whole."""
+
     def on_exception(self, trainer: Any, module: Any) -> None:
         """When an error ends the training."""
 

@@ -69,6 +69,13 @@ class Checkpoints(Callback):
         if epoch in self.keep:
             self._write(trainer, module, self.folder / f"epoch_{epoch:04d}.ckpt")
 
+    def on_data_error(self, trainer: Trainer, module: Any) -> None:
+        """Keep what was trained since the last write: the pictures may come back."""
+        # Before an epoch's first batch there is nothing new, and the end of an epoch is written.
+        done = module.batches_done
+        if 0 < done < trainer.num_training_batches and done % trainer.accumulate == 0:
+            self._write(trainer, module, self.last)
+
     def _hear(self, trainer: Trainer, module: Any) -> tuple[bool, bool]:
         """Whether to stop and whether to write, the same on all processes.
 

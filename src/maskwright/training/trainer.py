@@ -6,7 +6,7 @@ says what a step is, callbacks say what is written down and when it ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from maskwright.support.errors import MaskwrightError
 from maskwright.support.on_device import move
 from maskwright.support.torch_files import write_torch
 from maskwright.training.callback import Callback
@@ -137,7 +138,7 @@ class Trainer:
         done = module.batches_done if module.batches_done < self.num_training_batches else 0
         batches.set_epoch(self.current_epoch)
         self._call("on_train_epoch_start", module)
-        for batch in batches:
+        for batch in self._draw(batches, module):
             self._call("on_train_batch_start", module)
             done += 1
             self._run_batch(module, forward, to_device(batch, self.device), done)
@@ -145,6 +146,15 @@ class Trainer:
             if self.should_stop:
                 break
         self._call("on_train_epoch_end", module)
+
+    def _draw(self, batches: Batches, module: SteppedModule) -> Iterator[Any]:
+        """The batches one after another; callbacks hear when one of them cannot be had."""
+        # What goes wrong in a step is not raised in here, so nothing half done is written.
+        try:
+            yield from batches
+        except MaskwrightError:
+            self._call("on_data_error", module)
+            raise
 
     def _run_batch(self, module: SteppedModule, forward: nn.Module, batch: Any, done: int) -> None:
         """One batch: its gradient, and a step where the accumulation is full.

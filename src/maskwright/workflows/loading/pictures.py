@@ -197,7 +197,7 @@ def eval_batches(
     view = AugmentedPictures(store, evaluation_view(size), 0, shares, keys=True)
     for start in range(0, len(store), batch_size):
         rows = torch.arange(start, min(start + batch_size, len(store)))
-        yield view.__getitems__(BatchPlan(0, rows))
+        yield view.make(BatchPlan(0, rows))
 
 
 def eval_images(store: PackedStore, size: tuple[int, int], count: int) -> Tensor:

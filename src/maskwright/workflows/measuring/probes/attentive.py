@@ -73,7 +73,7 @@ def token_set(context: ProbeContext, store: PackedStore, most_bytes: int = MOST_
     assert store.labels is not None
 
     def encode(ids: Tensor) -> Tensor:
-        images = view.__getitems__(BatchPlan(0, ids)).images
+        images = view.make(BatchPlan(0, ids)).images
         # (B, prefix + N, D) -> (B, N, D): class and registers are no patches.
         return subject.tokens(images)[:, subject.num_prefix :]
 
