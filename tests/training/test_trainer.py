@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from maskwright.data.loader import Batch
+from maskwright.support.on_device import move_batch
 from maskwright.training.callback import Callback
 from maskwright.training.clock import Clock
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.training.stepped import SteppedModule
-from maskwright.training.trainer import Machine, Trainer, to_device
+from maskwright.training.trainer import Machine, Trainer
 
 CPU = torch.device("cpu")
 
@@ -183,7 +184,7 @@ def test_a_batch_moves_as_a_whole_and_keeps_what_is_no_tensor() -> None:
         torch.zeros(2, 5),
         ("a", "b"),
     )
-    moved = to_device(batch, torch.device("meta"))
+    moved = move_batch(batch, torch.device("meta"))
     assert isinstance(moved, Batch)
     assert moved.images.device.type == moved.priors["foreground"].device.type == "meta"
     assert moved.labels is None

@@ -21,9 +21,9 @@ from maskwright.data.sources.open import open_source
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.policy import Scene, mask_scene
 from maskwright.patches import Grid
+from maskwright.support.on_device import move_batch
 from maskwright.support.seeding import sample_rng
 from maskwright.training.module import PretrainModule
-from maskwright.training.trainer import to_device
 from tests.workflows.conftest import SMALL
 from tests.workflows.test_waiting import POLICIES, batch_of, build
 
@@ -61,7 +61,7 @@ def real_step(module: PretrainModule, batch: Batch) -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_forward_and_backward_never_wait(policy: str) -> None:
     module = build(policy=policy).to(DEVICE)
-    batch = to_device(batch_of(module), DEVICE)
+    batch = move_batch(batch_of(module), DEVICE)
     optimizer = module.configure_optimizers()
     # Kernels are loaded and libraries begin in the first step.
     real_step(module, batch)

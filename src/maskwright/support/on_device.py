@@ -24,3 +24,15 @@ def move(tensor: Tensor, device: torch.device) -> Tensor:
     """
     # Only CUDA promises that; a copy to Apple's MPS reads the memory later.
     return tensor.to(device, non_blocking=device.type == "cuda")
+
+
+def move_batch(batch: Any, device: torch.device) -> Any:
+    """A batch with its tensors on a device; other values are passed through."""
+    if isinstance(batch, Tensor):
+        return move(batch, device)
+    if isinstance(batch, dict):
+        return {name: move_batch(value, device) for name, value in batch.items()}
+    # A named tuple is built from its values one by one.
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(move_batch(value, device) for value in batch))
+    return batch

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.on_device import move
+from maskwright.support.on_device import move_batch
 from maskwright.support.torch_files import write_torch
 from maskwright.training.callback import Callback
 from maskwright.training.group import ALONE, Group, ProcessLost, card_number, is_lost_process
@@ -141,7 +141,7 @@ class Trainer:
         for batch in self._draw(batches, module):
             self._call("on_train_batch_start", module)
             done += 1
-            self._run_batch(module, forward, to_device(batch, self.device), done)
+            self._run_batch(module, forward, move_batch(batch, self.device), done)
             self._call("on_train_batch_end", module)
             if self.should_stop:
                 break
@@ -242,15 +242,3 @@ class _Step(nn.Module):
 
     def forward(self, batch: Any) -> Tensor:
         return self.module.training_step(batch)
-
-
-def to_device(batch: Any, device: torch.device) -> Any:
-    """A batch with its tensors on a device; other values are passed through."""
-    if isinstance(batch, Tensor):
-        return move(batch, device)
-    if isinstance(batch, dict):
-        return {name: to_device(value, device) for name, value in batch.items()}
-    # A named tuple is built from its values one by one.
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(to_device(value, device) for value in batch))
-    return batch
