@@ -19,12 +19,12 @@ from maskwright.models.cost import count_step
 from maskwright.patches import PixelScale, visible_count
 from maskwright.schedules import Constant
 from maskwright.support.environment import describe_device
+from maskwright.support.on_device import move_batch
 from maskwright.support.seeding import torch_generator
 from maskwright.training.masker import Masker, MaskerSettings
 from maskwright.training.module import patch_errors
 from maskwright.training.optimizer import build_optimizer
 from maskwright.training.shown import Shown
-from maskwright.training.trainer import to_device
 from maskwright.workflows.building.module import build_own_teacher, initialized_policy
 from maskwright.workflows.building.policies import build_checked_policy
 from peers_and_ours import CPU, Place
@@ -113,7 +113,7 @@ class PolicyStep:
             build_objective("mse"),
             build_optimizer([self.model, self.masker.learners], weight_decay=0.05, beta2=0.95),
         )
-        batch = to_device(batch, place.device)
+        batch = move_batch(batch, place.device)
         self.shown = Shown(
             images=scale.to_model(batch.images),
             sample_ids=batch.sample_ids,

@@ -12,10 +12,9 @@ from maskwright.data.loader import Batch
 from maskwright.data.picture_losses import PictureLosses
 from maskwright.data.sampling import LossSampling
 from maskwright.patches import PixelScale
-from maskwright.support.on_device import numbers_on
+from maskwright.support.on_device import move_batch, numbers_on
 from maskwright.training.clock import Clock
 from maskwright.training.module import PretrainModule
-from maskwright.training.trainer import to_device
 from maskwright.training.weight_average import WeightAverage
 from maskwright.workflows.building.module import build_module
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
@@ -90,7 +89,7 @@ def test_a_step_waits_for_its_card_once(changes: dict[str, Any]) -> None:
     with pretended_card(module) as waits:
         optimizer = module.configure_optimizers()
         average = WeightAverage(module, 0.9)
-        loss = module.training_step(to_device(batch, CARD))
+        loss = module.training_step(move_batch(batch, CARD))
         assert loss.device == CARD
         # Backward passes cannot be pretended.
         for parameter in module.parameters():
