@@ -462,7 +462,13 @@ def study(
     track: Iterable[str] | str = ...,
     reporter: Reporter | None = None,
 ) -> StudyOutcome: ...
-def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None = None) -> Path: ...
+def publish(
+    study: str | Path,
+    place: str | Path,
+    *,
+    pictures: bool = True,
+    reporter: Reporter | None = None,
+) -> Path: ...
 def embed(
     run: Any,
     data: Any,

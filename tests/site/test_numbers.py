@@ -47,3 +47,11 @@ def test_there_are_quotations() -> None:
     numbers = [number for _, _, item in quotations() for number in NUMBER.findall(item)]
     assert len(quotations()) >= 11
     assert len(numbers) > 25
+
+
+@pytest.mark.parametrize(
+    "page", sorted(DOCS.glob("studies/*/report.html")), ids=lambda path: path.parent.name
+)
+def test_published_studies_show_no_pictures_of_the_data(page: Path) -> None:
+    """Their terms do not allow copies: publish with --pictures false."""
+    assert "data:image/" not in page.read_text(encoding="utf-8")

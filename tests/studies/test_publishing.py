@@ -73,6 +73,12 @@ def test_a_published_report_is_made_anew_where_it_lies_and_keeps_what_came_from_
     after = [undated(page), undated(place / "report.md"), (place / "study.json").read_text()]
     assert after == before
 
+    assert main(["publish", str(place), str(place), "--pictures", "false"]) == 0
+    bare = page.read_text()
+    assert "data:image" not in bare
+    assert "The pictures are left out of this report." in bare
+    assert "Loss &lt; 1; means over seeds." in bare
+
 
 def undated(file: Path) -> str:
     """A file of a report without the time at which it was made."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from maskwright.studies.design import PLAN
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report.page import MARKDOWN, MOST_BYTES, RECORD, REPORT, write_report
 from maskwright.studies.report.published import read_report
+from maskwright.studies.report.runs import NO_PICTURES
 from maskwright.studies.trial import TRIALS
 from maskwright.studies.voting.quote import add_votes
 from maskwright.support.errors import MaskwrightError
@@ -50,7 +52,9 @@ def publish(settings: PublishSettings, reporter: Reporter | None = None) -> Path
     is_whole = is_report and (study / REPORT).exists() and (study / MARKDOWN).exists()
     # Read before anything is written, because the new report may replace the old one.
     kept = read_report(study / REPORT, study / MARKDOWN) if is_whole else None
-    page = write_report(record, place, runs=study, kept=kept)
+    if kept is not None and not settings.pictures:
+        kept = replace(kept, pictures=NO_PICTURES)
+    page = write_report(record, place, runs=study, pictures=settings.pictures, kept=kept)
     for name in (REPORT, MARKDOWN, RECORD):
         # A report that is too large is written all the same, but not in silence.
         size = (place / name).stat().st_size

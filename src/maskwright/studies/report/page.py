@@ -36,6 +36,7 @@ from maskwright.studies.report.notes import notes_of, trial_facts
 from maskwright.studies.report.published import FromRuns
 from maskwright.studies.report.runs import (
     MOST_PICTURES,
+    NO_PICTURES,
     Pictures,
     draw_pictures,
     read_diagnostics,
@@ -178,7 +179,7 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
         failures=failure_table(record),
         votes=vote_lines(record.votes) if record.votes else [],
         vote_scores=vote_table(record.votes) if record.votes else None,
-        pictures=draw_pictures(record, runs) if pictures else Pictures(),
+        pictures=draw_pictures(record, runs) if pictures else NO_PICTURES,
         plan=yaml.safe_dump(dict(record.plan), sort_keys=False, allow_unicode=True),
         facts=trial_facts(record.finished()),
     )

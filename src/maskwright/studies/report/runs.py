@@ -118,6 +118,10 @@ def read_diagnostics(record: StudyRecord, folder: Path) -> dict[str, dict[str, d
     return diagnostics
 
 
+# Of a report that shows none on purpose.
+NO_PICTURES = Pictures(left_out=["The pictures are left out of this report."])
+
+
 def draw_pictures(record: StudyRecord, folder: Path) -> Pictures:
     """Mask and fill in the same held-out pictures with every arm."""
     # Of each arm the first seed that it has finished.

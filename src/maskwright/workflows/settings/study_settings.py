@@ -202,6 +202,9 @@ class PublishSettings:
         positional=True,
         metavar="PLACE",
     )
+    pictures: bool = setting(
+        True, help="show some of the pictures; false where their terms do not allow that"
+    )
 
 
 # What a comparison chooses for each trial, and what it says itself, is no setting of its arms.
