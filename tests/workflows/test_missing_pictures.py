@@ -5,6 +5,7 @@ is lost, whoever reads them.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 import maskwright
+from maskwright.data.loader import ResumableLoader
 from maskwright.data.streamed import LivePictures
 from maskwright.support.errors import MaskwrightError
 from tests.workflows.conftest import SMALL
@@ -76,12 +78,13 @@ def test_a_run_goes_on_from_the_last_step_before_pictures_were_missing(
 def test_nothing_is_written_before_the_first_step(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def image(self: LivePictures, index: int, size: tuple[int, int]) -> Tensor:
+    def no_batch(self: ResumableLoader) -> Iterator[Any]:
         raise MaskwrightError(GONE)
+        yield
 
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(LivePictures, "image", image)
+        patch.setattr(ResumableLoader, "__iter__", no_batch)
         with pytest.raises(MaskwrightError, match="Could not fetch"):
             maskwright.pretrain(photos, out=out, **TINY)
     assert not (out / "checkpoints/last.ckpt").exists()

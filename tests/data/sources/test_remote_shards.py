@@ -7,6 +7,8 @@ import functools
 import logging
 import os
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from unittest.mock import Mock
@@ -156,6 +158,20 @@ def test_a_download_that_fails_is_tried_again(cache, caplog):
     # It is there now.
     assert fetched("s3://a/b.tar", "1", 5, download) == copy
     assert len(tries) == 3
+
+
+def test_several_that_want_a_file_at_once_fetch_it_once(cache):
+    tries = []
+
+    def download(target: Path) -> None:
+        tries.append(target)
+        time.sleep(0.3)
+        target.write_bytes(b"12345")
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(fetched, "s3://a/b.tar", "1", 5, download) for _ in range(4)]
+        found = {job.result() for job in jobs}
+    assert len(tries) == len(found) == 1
 
 
 def test_what_cannot_be_had_is_a_sentence_and_leaves_nothing(cache):
