@@ -51,7 +51,8 @@ class LivePictures:
         except UnreadableImage as error:
             self._count(index, error)
             pixels = np.full((*size, self.options.channels or 3), _GRAY, np.uint8)
-        exact = _exactly(pixels, size)
+        # JPEG's fast decoding may land a pixel beside the size that the header promises.
+        exact = resize_pixels(pixels, size)
         # Memory of decoders may be read-only, of which PyTorch would warn.
         writable = exact if exact.flags.writeable else exact.copy()
         return torch.from_numpy(writable).permute(2, 0, 1)  # (H, W, C) -> (C, H, W)
@@ -142,8 +143,3 @@ def _size(source: Source, index: int) -> tuple[int, int] | Skipped:
 
 def _shrunk(sides: Tensor, factor: Tensor) -> Tensor:
     return (sides * factor).round().clamp(min=1).long()
-
-
-def _exactly(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """JPEG's fast decoding may land a pixel beside the size that the header promises."""
-    return pixels if pixels.shape[:2] == size else resize_pixels(pixels, size)

@@ -82,5 +82,4 @@ class AttentionMap:
 
 def _stored(original: Original) -> np.ndarray:
     """The picture as it is stored: windowed and shrunk."""
-    pixels = original.pixels(3)
-    return pixels if pixels.shape[:2] == original.size else resize_pixels(pixels, original.size)
+    return resize_pixels(original.pixels(3), original.size)
