@@ -34,10 +34,6 @@ class ShardFile(Protocol):
         """What changes when the file does; raises MaskwrightError where it cannot be read."""
         ...
 
-    def fetch(self) -> Path:
-        """The file on this machine."""
-        ...
-
     def open(self) -> BinaryIO:
         """Open it for reading; raises OSError."""
         ...
@@ -62,9 +58,6 @@ class LocalShard:
 
     def stamp(self) -> str:
         return file_stamp(self.path)
-
-    def fetch(self) -> Path:
-        return self.path
 
     def open(self) -> BinaryIO:
         return self.path.open("rb")

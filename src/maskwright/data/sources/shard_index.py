@@ -107,15 +107,15 @@ def has_index(shard: ShardFile) -> bool:
 
 def _read_shard(shard: ShardFile) -> _Content:
     content = _Content()
-    path = shard.fetch()
     try:
         # "r:" takes plain .tar files only: a compressed one has no offsets to read from.
-        for archive, member in whole_members(path, "r:"):
-            kind = extension(member.name)
-            if kind in PICTURE_EXTENSIONS:
-                _add_picture(archive, member, content)
-            elif kind in ("cls", "json"):
-                _add_label(_read(archive, member), member.name, shard.place, content)
+        with shard.open() as file:
+            for archive, member in whole_members(file, "r:"):
+                kind = extension(member.name)
+                if kind in PICTURE_EXTENSIONS:
+                    _add_picture(archive, member, content)
+                elif kind in ("cls", "json"):
+                    _add_label(_read(archive, member), member.name, shard.place, content)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise MaskwrightError(
             f"Cannot read the shard '{shard.place}': {error}. Shards are plain .tar files; is this"

@@ -118,8 +118,9 @@ def _open_index(shards: Sequence[ShardFile], prefixes: Sequence[str]) -> JoinedI
 
 def _name(text: str) -> str:
     """The part of the shards' names that all share, or their folder's name."""
-    stem = Path(text).name.split(".")[0]
-    shared = _BRACES.sub("", stem).strip("-_*")
+    # Braces hold dots of their own: {000..127}.
+    stem = _BRACES.sub("", Path(text).name).split(".")[0]
+    shared = stem.strip("-_*")
     return slug(shared or Path(text).parent.name)
 
 

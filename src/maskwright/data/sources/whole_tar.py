@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 _BLOCK = 512  # bytes; everything in a .tar is a multiple of it
 
@@ -47,14 +48,16 @@ class _Cut(Exception):
     """An archive that is cut: no error of tarfile's own, which it would swallow."""
 
 
-def whole_members(path: Path, mode: str) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+def whole_members(
+    file: Path | BinaryIO, mode: str
+) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """The regular files of an archive, with the archive itself.
 
     Raises tarfile.ReadError when it is cut, even between two members, and when another archive is
     glued behind it.
     """
     try:
-        with _open_tar(path, mode) as archive:
+        with _open_tar(file, mode) as archive:
             for member in archive:
                 if member.isreg():
                     yield archive, member
@@ -63,10 +66,11 @@ def whole_members(path: Path, mode: str) -> Iterator[tuple[tarfile.TarFile, tarf
         raise tarfile.ReadError(str(error)) from error
 
 
-def _open_tar(path: Path, mode: str) -> tarfile.TarFile:
+def _open_tar(file: Path | BinaryIO, mode: str) -> tarfile.TarFile:
+    path, opened = (file, None) if isinstance(file, Path) else (None, file)
     # mypy knows the modes as literals only; whoever calls this closes the archive.
     archive: tarfile.TarFile = tarfile.open(  # type: ignore[call-overload] # noqa: SIM115
-        path, mode, tarinfo=WholeMember
+        path, mode, fileobj=opened, tarinfo=WholeMember
     )
     return archive
 
