@@ -4,7 +4,8 @@ and for transformers' ViTMAE.
 python bench/learning.py --data CIFAR10.zip --minutes 8 [--parts 4] [--seeds 0 1 2] [--out DIR]
 python bench/learning.py --data CIFAR10.zip --steps 1200     # on a busy machine: equal steps
 instead of equal time Arms (--arms): ours (no settings but data and length), peer (its example's
-recipe), tuned (the best of five rates, AdamW betas 0.9 and 0.95; the search is not charged), and
+recipe), tuned (the best of five rates, AdamW betas 0.9 and 0.95; the search is not charged, and
+--tuned-rate takes the rate of an earlier one), and
 "NAME=flags of maskwright pretrain", e.g. "patch2=--patch-size 2 --ratio 0.85 --predict 0.2". Each
 arm trains in processes of its own that take turns, a part of the length at a time; after each part
 it is measured with `maskwright evaluate` and on pictures filled in, outside its time. The cosine of
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", default=["ours", "peer", "tuned"])
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--peer-model", default="vit_nano")
+    parser.add_argument("--tuned-rate", type=float, help="found before: nothing is searched")
     parser.add_argument("--limit", type=int, default=10_000)
     parser.add_argument("--features", default="statistics")
     parser.add_argument("--out", default="runs/bench-learning")
@@ -83,7 +85,7 @@ def compare(options: argparse.Namespace) -> None:
         rows.append(run_child(options, "random", seed, 0.0))
         rates = {"peer": EXAMPLE_RATE}
         if "tuned" in options.arms:
-            rates["tuned"] = tune(options, seed)
+            rates["tuned"] = options.tuned_rate or tune(options, seed)
         for part in range(1, options.parts + 1):
             for arm in options.arms:
                 rows.append(run_child(options, arm, seed, part / options.parts, rates))

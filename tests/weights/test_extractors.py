@@ -17,8 +17,9 @@ import torchvision
 from safetensors.torch import save_file
 
 from maskwright.losses.perceptual import PerceptualSettings
-from maskwright.support.errors import MaskwrightError
+from maskwright.support.errors import MaskwrightError, NotAvailable
 from maskwright.support.seeding import torch_generator
+from maskwright.weights import hub
 from maskwright.weights.efficientnet_names import rename_efficientnet
 from maskwright.weights.extractors import load_extractor
 from maskwright.weights.state_files import read_state
@@ -102,6 +103,19 @@ def test_weights_that_cannot_be_fetched_are_a_sentence_with_the_address_and_the_
         "weights='random'",
     ):
         assert part in str(caught.value)
+
+
+def test_timms_weights_are_not_asked_for_where_the_hub_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("the Hub's client would try for a minute")
+
+    monkeypatch.setattr(hub, "is_reachable", lambda: False)
+    monkeypatch.setattr(hub, "is_cached", lambda repository: False)
+    monkeypatch.setattr(timm, "create_model", refuse)
+    with pytest.raises(NotAvailable, match="Hub does not answer"):
+        load(extractor="timm:efficientnet_lite0", layers=[0])
 
 
 def test_a_file_that_lies_where_torchvision_looks_is_found_without_a_network(

@@ -15,7 +15,7 @@ from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.variables import cache_folder
-from maskwright.weights import official_files, timm_names
+from maskwright.weights import hub, official_files
 from maskwright.weights.fair_mae import to_official
 from maskwright.weights.hints import Hints
 from maskwright.weights.official_files import OfficialFile, official_file
@@ -91,8 +91,8 @@ def test_offline_the_address_and_the_place_are_named_and_nothing_is_left(tmp_pat
 
 def test_timms_weights_that_cannot_be_had_give_the_way_out(monkeypatch):
     pytest.importorskip("timm")
-    monkeypatch.setattr(timm_names, "_is_reachable", lambda: False)
-    monkeypatch.setattr(timm_names, "_is_cached", lambda repository: False)
+    monkeypatch.setattr(hub, "is_reachable", lambda: False)
+    monkeypatch.setattr(hub, "is_cached", lambda repository: False)
     with pytest.raises(
         MaskwrightError,
         match=r"neither in the cache nor to be had .* timm:vit_tiny_patch16_224@random",

@@ -18,10 +18,14 @@ from maskwright.support.errors import (
 )
 from maskwright.support.seeding import derive_seed
 from maskwright.weights.efficientnet_names import rename_efficientnet
+from maskwright.weights.hub import can_fetch
 from maskwright.weights.state_files import read_state
 from maskwright.weights.vgg import load_vgg
 
 VGGS = ("vgg19", "vgg16")
+_WITHOUT_A_CONNECTION = (
+    "Without a connection give a file, perceptual(weights='FILE'), or weights='random'."
+)
 
 
 def load_extractor(settings: PerceptualSettings) -> Extractor:
@@ -86,22 +90,34 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
     state = None
     if weights not in ("imagenet", "random"):
         state = rename_efficientnet(read_state(Path(weights)))
+    is_fetched = weights == "imagenet"
+    if is_fetched:
+        _check_fetchable(name)
     try:
-        network = _create(name, stages, pretrained=weights == "imagenet")
+        network = _create(name, stages, pretrained=is_fetched)
     except IndexError as error:
         raise _no_such_stage(name, stages) from error
     except (OSError, RuntimeError, AssertionError, AttributeError, NotImplementedError) as error:
         reason = (str(error) or repr(error)).splitlines()[0]
         # Weights that could not be fetched may be there another day; all else is a mistake.
-        was_fetched = weights == "imagenet" and isinstance(error, OSError)
-        kind = NotAvailable if was_fetched else MaskwrightError
+        kind = NotAvailable if is_fetched and isinstance(error, OSError) else MaskwrightError
         raise kind(
-            f"Could not build feature maps of timm's '{name}' with {weights} weights: {reason}. "
-            "Without a connection give a file, perceptual(weights='FILE'), or weights='random'."
+            f"Could not build feature maps of timm's '{name}' with {weights} weights:"
+            f" {reason.rstrip('.')}. {_WITHOUT_A_CONNECTION}"
         ) from error
     if state is not None:
         _fill(network, state, name, weights)
     return TimmExtractor(network)
+
+
+def _check_fetchable(name: str) -> None:
+    """Raises NotAvailable within seconds, where the Hub's client would try for a minute."""
+    about = _timm().get_pretrained_cfg(name)
+    if about is not None and about.hf_hub_id and not can_fetch(about.hf_hub_id):
+        raise NotAvailable(
+            f"The ImageNet weights of timm's '{name}' are not in the cache, and the Hugging Face"
+            f" Hub does not answer. {_WITHOUT_A_CONNECTION}"
+        )
 
 
 def _timm() -> Any:

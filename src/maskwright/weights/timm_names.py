@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +18,7 @@ from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.weights.dinov3 import from_timm_names
 from maskwright.weights.fair_mae import to_our_names
 from maskwright.weights.hints import Hints
+from maskwright.weights.hub import can_fetch
 from maskwright.weights.inference import infer_config
 from maskwright.weights.timm_activation import activation_of_module
 from maskwright.weights.translation import complete
@@ -27,8 +26,6 @@ from maskwright.weights.translation import complete
 PREFIX = "timm:"
 # Heads of classifiers and poolings, which an encoder has no use for.
 _LEFT_OUT = ("head.", "head_dist.", "fc_norm.", "attn_pool.")
-# How long to wait for an answer of the Hub.
-_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -185,8 +182,7 @@ def _with_weights(name: str, about: dict[str, Any]) -> Any:
         " bring that file here and give it instead; or ask for fresh weights by"
         f" {PREFIX}{name}@random."
     )
-    # Without a network the Hub's client would try for most of a minute.
-    if repository and not _is_cached(repository) and not _is_reachable():
+    if repository and not can_fetch(repository):
         raise MaskwrightError(sentence)
     # timm draws weights before it reads the file; the caller's random numbers stay as they were.
     try:
@@ -194,23 +190,3 @@ def _with_weights(name: str, about: dict[str, Any]) -> Any:
             return timm.create_model(name, pretrained=True)
     except (OSError, RuntimeError) as error:
         raise MaskwrightError(f"{sentence} (timm said: {error})") from error
-
-
-def _is_cached(repository: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    return any(
-        isinstance(try_to_load_from_cache(repository, name), str)
-        for name in ("model.safetensors", "pytorch_model.bin")
-    )
-
-
-def _is_reachable() -> bool:
-    """Whether the Hub answers within seconds."""
-    from huggingface_hub.constants import ENDPOINT
-
-    try:
-        urllib.request.urlopen(ENDPOINT, timeout=_SECONDS).close()
-    except (OSError, urllib.error.URLError):
-        return False
-    return True
