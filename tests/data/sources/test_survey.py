@@ -65,3 +65,48 @@ def test_a_picture_with_broken_exif_is_surveyed_without_a_warning(
         encoded("JPEG", exif=b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x09\x01\x12")
     )
     assert survey(open_source(tmp_path)).looked_at == 1
+
+
+def write_pictures(root: Path, names: list[str], encoded: Callable[..., bytes]) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(encoded("PNG" if name.endswith("png") else "JPEG"))
+
+
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        (
+            ["a.jpg", "a.png", "b.jpg", "b.png"],
+            "All 4 pictures share their name with another of another ending (jpg, png). If one"
+            " kind is label maps or masks, take the other alone, such as 'DATA/**/*.jpg'.",
+        ),
+        (
+            ["images/a.jpg", "images/b.jpg", "Masks/a.png", "Masks/b.png"],
+            "2 of the 4 pictures lie in 'Masks' and the like. If they are label maps or masks, name"
+            " the folder of the pictures alone as the data.",
+        ),
+        # Nothing is said of usual folders of classes, or where only maps were asked for.
+        (["cat/1.jpg", "dog/1.jpg", "dog/2.png"], None),
+        (["masks/1.png", "masks/2.png"], None),
+    ],
+)
+def test_label_maps_among_the_pictures_are_told(
+    tmp_path: Path, encoded: Callable[..., bytes], names: list[str], note: str | None
+) -> None:
+    write_pictures(tmp_path, names, encoded)
+    assert note_of_maps(tmp_path) == note
+
+
+def note_of_maps(folder: Path) -> str | None:
+    found = [note for note in survey(open_source(folder)).notes if "label maps" in note]
+    return found[0] if found else None
+
+
+def test_the_pattern_that_leaves_label_maps_out_does_so(
+    tmp_path: Path, encoded: Callable[..., bytes]
+) -> None:
+    write_pictures(tmp_path, ["base/a.webp", "base/a.png", "base/b.png", "b.webp"], encoded)
+    assert note_of_maps(tmp_path) is not None
+    left = open_source(f"{tmp_path}/**/*.webp")
+    assert [left.key(index) for index in range(len(left))] == ["b.webp", "base/a.webp"]
