@@ -85,6 +85,14 @@ def test_a_copy_runs_as_the_plan_does(tmp_path: Path) -> None:
         study("block-mae", copy=str(tmp_path / "plan"))
 
 
+def test_a_setting_stays_on_one_line_of_a_copy(tmp_path: Path) -> None:
+    place = tmp_path / "plan.yaml"
+    study("facades", copy=str(place))
+    lines = place.read_text(encoding="utf-8").splitlines()
+    loss = "0.6*mse + 0.4*perceptual(extractor='timm:efficientnet_lite0', layers=[0, 1, 2])"
+    assert f"      loss: {loss}" in lines
+
+
 def test_ablations_change_one_group_at_a_time() -> None:
     arms = cross_ablations(
         [{"ratio": [0.75, 0.5], "loss": ["mse", "+ 0.1*laplacian"]}, {"decoder_depth": [2, 4]}],

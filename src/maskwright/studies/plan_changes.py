@@ -15,6 +15,7 @@ from maskwright.workflows.settings.recipes import flatten, merge_sections, parse
 MEASURING = "evaluate."
 SCORER = "select."
 """Begin an assignment to the plan's section of that name."""
+_ONE_LINE = 10_000  # columns
 NOTHING = "none"
 """Written for a budget, or for probes, that there shall not be."""
 
@@ -101,5 +102,7 @@ def copy_plan(values: Mapping[str, Any], place: str, plan: str) -> Path:
     if path.exists():
         raise MaskwrightError(f"'{place}' exists already; choose another place for the copy.")
     heading = f"# A copy of the study plan {plan}\n# maskwright study {place}\n"
-    write_text(path, heading + yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
+    # Each setting on one line: folded ones are hard to find and to change.
+    text = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=_ONE_LINE)
+    write_text(path, heading + text)
     return path
