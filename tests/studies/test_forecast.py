@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from maskwright.studies import forecast as forecasting
 from maskwright.studies.forecast import Rate, find_rate, forecast
 from maskwright.studies.record import Compute
 from maskwright.workflows.settings.recipes import build_settings
@@ -40,3 +41,23 @@ def test_without_trials_a_few_steps_are_timed() -> None:
     rate = find_rate([], TINY)
     assert rate.flops > 1e6
     assert "just now" in rate.source
+
+
+def test_steps_are_timed_in_the_batch_of_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small models are slow in batches of four: hours would be several times too many."""
+    timed: list[tuple[int, int]] = []
+
+    def time(self: forecasting._Passes, batch: int, count: int) -> float:
+        timed.append((batch, count))
+        return 0.1 * count
+
+    monkeypatch.setattr(forecasting._Passes, "time", time)
+    rate = forecasting.time_steps(TINY.with_values(batch_size=24))
+    assert timed == [(4, 1), (4, 1), (8, 1), (16, 1), (24, 1), (24, 15)]
+    flops = forecasting._Passes(TINY).flops
+    assert rate == pytest.approx(24 * flops / 0.1)
+
+    monkeypatch.setattr(forecasting, "_SHORT", 0.05)
+    timed.clear()
+    forecasting.time_steps(TINY.with_values(batch_size=24))
+    assert {batch for batch, _ in timed} == {4}, "a large model is timed with few pictures"

@@ -21,10 +21,12 @@ from maskwright.support.seeding import sample_rng, torch_generator
 from maskwright.workflows.building.model_shape import model_config
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
-_BATCH = 4
-"""Pictures of a timed step: rates hardly depend on it, and large models must fit."""
+_FIRST_BATCH = 4
+"""Pictures of the first timed step, which any model has room for."""
+_SHORT = 0.25
+"""Seconds: while a step takes less, its batch is doubled, up to that of the training."""
 _SECONDS = 1.5
-"""Steps are timed for about so long, after one that warms up."""
+"""Steps are timed for about so long, after those that warm up."""
 _BYTES_PER_WEIGHT = 12
 """Of a checkpoint: the weight and the two moments of AdamW, four bytes each."""
 _OTHER_FILES = 3_000_000
@@ -122,38 +124,56 @@ def time_steps(settings: PretrainSettings) -> float:
 
     The optimizer, the loader and the loss are not in it, so a training is a little slower.
     """
-    device = pick_device(settings.run.device)
-    config = model_config(settings)
-    model = MaskedAutoencoder(config, torch_generator(0, "forecast")).to(device)
-    mask = _mask(model, settings).to(device)
-    images = torch.rand(
-        _BATCH, config.channels, *config.image_size, generator=torch_generator(0, "forecast")
-    ).to(device)
-    is_fast = pick_precision(device) == "bf16-mixed"
-
-    def step() -> None:
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_fast):
-            values = model(images, mask).values
-        values.float().square().mean().backward()
-
+    passes = _Passes(settings)
+    # A small model takes almost as long for 4 pictures as for 128, so the training's own batch
+    # decides; a large one takes seconds for that, and is as fast with fewer.
+    most = settings.train.batch_size or _FIRST_BATCH
+    batch = min(_FIRST_BATCH, most)
     # The first step builds what the others find ready.
-    step()
-    count, begun = 0, time.perf_counter()
-    while count == 0 or time.perf_counter() - begun < _SECONDS:
-        step()
+    passes.time(batch, 1)
+    while batch < most and passes.time(batch, 1) < _SHORT:
+        batch = min(2 * batch, most)
+
+    count = max(1, round(_SECONDS / passes.time(batch, 1)))
+    return batch * passes.flops * count / passes.time(batch, count)
+
+
+class _Passes:
+    """Forward and backward passes of a model on noise, with random masks.
+
+    flops: operations for a picture.
+    """
+
+    def __init__(self, settings: PretrainSettings) -> None:
+        self.device = pick_device(settings.run.device)
+        self.is_fast = pick_precision(self.device) == "bf16-mixed"
+        self.config = model_config(settings)
+        model = MaskedAutoencoder(self.config, torch_generator(0, "forecast"))
+        self.model = model.to(self.device)
+        # At the ratio where the training ends.
+        ratio = parse_schedule(settings.mask.ratio).at(1.0)
+        self.num_visible = visible_count(model.grid.num_patches, ratio)
+        predicted = model.grid.num_patches - self.num_visible
+        self.flops = count_step(self.config, self.num_visible, predicted).training
+
+    def time(self, batch: int, count: int) -> float:
+        """Seconds of `count` passes of a batch."""
+        shape = (batch, self.config.channels, *self.config.image_size)
+        images = torch.rand(shape, generator=torch_generator(0, "forecast")).to(self.device)
+        mask = self._draw_mask(batch)
+        begun = time.perf_counter()
+        for _ in range(count):
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.is_fast):
+                values = self.model(images, mask).values
+            values.float().square().mean().backward()
         # Waits for a device that computes on its own.
-        next(model.parameters()).grad.sum().item()  # type: ignore[union-attr]
-        count += 1
-    seconds = time.perf_counter() - begun
-    flops = count_step(config, mask.num_visible, mask.predicted_ids.shape[1]).training
-    return flops * _BATCH * count / seconds
+        next(self.model.parameters()).grad.sum().item()  # type: ignore[union-attr]
+        return time.perf_counter() - begun
 
-
-def _mask(model: MaskedAutoencoder, settings: PretrainSettings) -> PatchMask:
-    """Random masks at the ratio where the training ends."""
-    visible = visible_count(model.grid.num_patches, parse_schedule(settings.mask.ratio).at(1.0))
-    rng = sample_rng(0, 0, torch.arange(_BATCH), "forecast")
-    return split(torch.zeros(_BATCH, model.grid.num_patches), visible, rng=rng)
+    def _draw_mask(self, batch: int) -> PatchMask:
+        scores = torch.zeros(batch, self.model.grid.num_patches)
+        rng = sample_rng(0, 0, torch.arange(batch), "forecast")
+        return split(scores, self.num_visible, rng=rng).to(self.device)
 
 
 def _run_bytes(settings: PretrainSettings) -> float:
