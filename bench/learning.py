@@ -1,11 +1,11 @@
 """What a masked autoencoder has learned after so much time: frozen probes and filling in, for ours
-and for transformers' ViTMAE.
+and for the MAEs of transformers and lightly.
 
 python bench/learning.py --data CIFAR10.zip --minutes 8 [--parts 4] [--seeds 0 1 2] [--out DIR]
 python bench/learning.py --data CIFAR10.zip --steps 1200     # on a busy machine: equal steps
 instead of equal time Arms (--arms): ours (no settings but data and length), peer (its example's
 recipe), tuned (the best of five rates, AdamW betas 0.9 and 0.95; the search is not charged, and
---tuned-rate takes the rate of an earlier one), and
+--tuned-rate takes the rate of an earlier one), lightly (its own example's recipe and size), and
 "NAME=flags of maskwright pretrain", e.g. "patch2=--patch-size 2 --ratio 0.85 --predict 0.2". Each
 arm trains in processes of its own that take turns, a part of the length at a time; after each part
 it is measured with `maskwright evaluate` and on pictures filled in, outside its time. The cosine of
@@ -28,7 +28,7 @@ from typing import Any
 import torch
 
 import maskwright
-from learning_peer import EXAMPLE_RATE, PeerRecipe, PeerRun
+from learning_peer import EXAMPLE_RATE, Peer, PeerRun, TransformersPeer, TransformersRecipe
 from maskwright.evaluation.fill import fill_pixels, hidden_pixels
 from maskwright.evaluation.knn import measure_knn
 from maskwright.evaluation.metrics import masked_psnr
@@ -43,6 +43,7 @@ from maskwright.workflows.runs.locate import load_any
 from maskwright.workflows.settings.geometry_choices import choose_patch
 from maskwright.workflows.settings.pretrain_settings import DataSettings
 
+LIGHTLY, LIGHTLY_FILE = "lightly", "lightly.pth"
 RATES = (3e-4, 1e-3, 2e-3, 4e-3, 8e-3)
 TUNING_SHARE = 0.2
 FILLED_PICTURES = 256
@@ -145,9 +146,11 @@ def take_turn(turn: dict[str, Any]) -> None:
     source, _ = find(settings, None, LogReporter(visible=False))
     pictures = load(settings, source, turn["seed"], LogReporter(visible=False))
     folder = Path(turn["folder"])
-    if turn["rate"] is not None:
+    if turn["rate"] is not None or turn["arm"] == LIGHTLY:
         spent = train_peer(turn, pictures, folder)
         place = str(folder)
+        if turn["arm"] == LIGHTLY:
+            place = f"{folder / LIGHTLY_FILE}@target=raw"
     elif turn["arm"] == "random":
         spent, place = {"steps": 0, "seconds": 0.0}, "random"
     else:
@@ -158,7 +161,9 @@ def take_turn(turn: dict[str, Any]) -> None:
         row |= measure_held_out(turn, place, pictures)
     else:
         row |= measure_probes(turn, place)
-        row |= {} if place == "random" else measure_filling(place, pictures)
+        # lightly's pixels are enlarged and its patches others: its decibels mean something else.
+        can_compare = place != "random" and turn["arm"] != LIGHTLY
+        row |= measure_filling(place, pictures) if can_compare else {}
     print(json.dumps(row))
 
 
@@ -192,15 +197,25 @@ def read_flags(text: str) -> dict[str, str]:
 
 
 def train_peer(turn: dict[str, Any], pictures: Pictures, folder: Path) -> dict[str, Any]:
-    """A part of the peer's training."""
+    """A part of a peer's training."""
+    run = PeerRun(build_peer(turn, pictures), pictures, folder, turn["seed"])
+    seconds = 60 if turn["unit"] == "minutes" else 1
+    run.train(turn["until"] * seconds, turn["whole"] * seconds, turn["unit"])
+    return {"steps": run.step, "seconds": round(run.seconds, 1)}
+
+
+def build_peer(turn: dict[str, Any], pictures: Pictures) -> Peer:
+    """The peer of an arm."""
+    if turn["arm"] == LIGHTLY:
+        # A package that nothing else here needs.
+        from learning_lightly import LightlyPeer
+
+        return LightlyPeer(turn["seed"])
     beta2 = 0.999 if turn["arm"] == "peer" else 0.95
     # The usual grid: the finer one that we take on a CPU would cost this model four times as much.
     patch = choose_patch(*pictures.size)
-    recipe = PeerRecipe(turn["rate"], beta2, turn["peer_model"], patch, turn["seed"])
-    peer = PeerRun(recipe, pictures, folder)
-    seconds = 60 if turn["unit"] == "minutes" else 1
-    peer.train(turn["until"] * seconds, turn["whole"] * seconds, turn["unit"])
-    return {"steps": peer.step, "seconds": round(peer.seconds, 1)}
+    recipe = TransformersRecipe(turn["rate"], beta2, turn["peer_model"], patch, turn["seed"])
+    return TransformersPeer(recipe, pictures.size[0])
 
 
 def measure_probes(turn: dict[str, Any], place: str) -> dict[str, Any]:
@@ -279,7 +294,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
                 middle = statistics.median(values)
                 reported.append(f"{key} {middle:.1f} ({min(values):.1f} to {max(values):.1f})")
         print("  ".join(reported))
-    for peer in ("peer", "tuned"):
+    for peer in ("peer", "tuned", LIGHTLY):
         for goal in last.get(peer, []):
             print(format_time_to(rows, peer, goal))
 
