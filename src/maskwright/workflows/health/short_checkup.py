@@ -21,9 +21,11 @@ from maskwright.workflows.runs.run_folder import RunFolder
 # encoders, and masked once.
 COUNT = 128
 PASSES = 7
-# On a CPU the model is asked where that takes about this long at the speed of an ordinary core. By
-# operations and not by the clock, so that the same training always ends with the same lines.
+# On a CPU the model is asked where that takes about this long at the speed of an ordinary core, or
+# this share of what the training took. By operations and not by the clock, so that the same
+# training always ends with the same lines.
 MOST_SECONDS = 4.0
+MOST_SHARE = 0.01
 CORE_RATE = 20e9
 # Beside the verdict and the way to the whole.
 MOST_FINDINGS = 4
@@ -49,7 +51,8 @@ def _examine(record: RunRecord, pictures: Pictures) -> tuple[Checkup, bool]:
     """The findings, and whether those of the model were left out for their cost."""
     device = pick_device(record.settings.run.device)
     loaded = load_model(RunFolder(record.path).last)
-    left_out = device.type == "cpu" and _seconds(loaded) > MOST_SECONDS
+    trained = float(record.status.get("training_flops", 0))
+    left_out = device.type == "cpu" and takes_long(_operations(loaded), trained)
     evidence = Evidence(
         record=record,
         pictures=pictures,
@@ -61,12 +64,22 @@ def _examine(record: RunRecord, pictures: Pictures) -> tuple[Checkup, bool]:
     return examine(evidence, FROM_MODEL if left_out else ()), left_out
 
 
-def _seconds(loaded: LoadedModel) -> float:
-    """About how long the model's part takes on this machine's CPU."""
+def takes_long(operations: float, trained: float) -> bool:
+    """Whether the model's part is too much to ask at the end of a training on a CPU.
+
+    operations: of the model's part.
+    trained: operations of the training.
+    """
+    few = MOST_SECONDS * CORE_RATE * cpu_count()
+    return operations > max(few, MOST_SHARE * trained)
+
+
+def _operations(loaded: LoadedModel) -> float:
+    """What the model's part takes."""
     config = loaded.model.config
     # A step forward costs a third of a step of training.
     forward = count_step(config, loaded.model.grid.num_patches, 1).training / 3
-    return COUNT * PASSES * forward / (CORE_RATE * cpu_count())
+    return COUNT * PASSES * forward
 
 
 def _lines(checkup: Checkup, left_out: bool) -> list[str]:
