@@ -91,8 +91,6 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
     if weights not in ("imagenet", "random"):
         state = rename_efficientnet(read_state(Path(weights)))
     is_fetched = weights == "imagenet"
-    if is_fetched:
-        _check_fetchable(name)
     try:
         network = _create(name, stages, pretrained=is_fetched)
     except IndexError as error:
@@ -128,6 +126,8 @@ def _timm() -> Any:
 
 
 def _create(name: str, stages: Sequence[int], pretrained: bool) -> Any:
+    if pretrained:
+        _check_fetchable(name)
     selected: dict[str, Any] = {"out_indices": tuple(stages)} if stages else {}
     # timm draws weights from the global generator, which is put back afterwards.
     with torch.random.fork_rng(devices=[]):

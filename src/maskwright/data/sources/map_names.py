@@ -17,15 +17,16 @@ _MAP_FOLDERS = frozenset(
 )
 
 
-def note_on_maps(source: Source, formats: Counter[str]) -> str | None:
-    """A sentence where pictures have the names of label maps, with the way to leave them out.
+def notes_on_maps(source: Source, formats: Counter[str]) -> tuple[str, ...]:
+    """At most one sentence: pictures have the names of label maps, and how to leave them out.
 
     formats: how many there are of each ending.
     """
     if len(source) > _MOST_PICTURES:
-        return None
+        return ()
     keys = [source.key(index) for index in range(len(source))]
-    return _note_on_folders(keys) or _note_on_twins(keys, formats)
+    note = _note_on_folders(keys) or _note_on_twins(keys, formats)
+    return () if note is None else (note,)
 
 
 def _note_on_folders(keys: Sequence[str]) -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage, quiet_pillow
 from maskwright.data.sources.file_names import extension
-from maskwright.data.sources.map_names import note_on_maps
+from maskwright.data.sources.map_names import notes_on_maps
 from maskwright.data.sources.source import Source
 from maskwright.support.errors import MaskwrightError
 
@@ -111,7 +111,6 @@ def survey(source: Source, sample: int | None = 256) -> Survey:
     # Rows of an array and items of a Dataset have no ending.
     keys = map(source.key, range(len(source)))
     formats = Counter(extension(key) or "array" for key in keys)
-    note = note_on_maps(source, formats)
     return Survey(
         count=len(source),
         formats=dict(formats.most_common()),
@@ -124,7 +123,7 @@ def survey(source: Source, sample: int | None = 256) -> Survey:
         num_labels=None if source.labels is None else len(source.labels),
         classes=None if source.classes is None else tuple(source.classes),
         unreadable=tuple(unreadable),
-        notes=source.notes if note is None else (*source.notes, note),
+        notes=(*source.notes, *notes_on_maps(source, formats)),
     )
 
 

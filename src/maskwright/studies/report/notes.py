@@ -85,9 +85,10 @@ def _standing_notes(findings: Sequence[Finding]) -> list[str]:
     # Many metrics are many chances to find something.
     main = [finding.metric.name for finding in findings if finding.is_claim]
     if main and (others := len(findings) - 1):
+        rest = "other one is" if others == 1 else f"other {others} are"
         notes.append(
             f"The main metric of the plan is {main[0]}, and only verdicts on it are claims. The"
-            f" other {others} are exploratory: p values are corrected over the arms of one metric,"
+            f" {rest} exploratory: p values are corrected over the arms of one metric,"
             " not over metrics, so some of their differences are chance."
         )
     if any(finding.effects for finding in findings):
