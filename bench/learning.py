@@ -2,8 +2,9 @@
 and for the MAEs of transformers and lightly.
 
 python bench/learning.py --data CIFAR10.zip --minutes 8 [--parts 4] [--seeds 0 1 2] [--out DIR]
-python bench/learning.py --data CIFAR10.zip --steps 1200     # on a busy machine: equal steps
-instead of equal time Arms (--arms): ours (no settings but data and length), peer (its example's
+python bench/learning.py --data CIFAR10.zip --steps 1200     # busy machine: equal steps
+
+Arms (--arms): ours (no settings but data and length), peer (its example's
 recipe), tuned (the best of five rates, AdamW betas 0.9 and 0.95; the search is not charged, and
 --tuned-rate takes the rate of an earlier one), lightly (its own example's recipe and size), and
 "NAME=flags of maskwright pretrain", e.g. "patch2=--patch-size 2 --ratio 0.85 --predict 0.2". Each
@@ -43,7 +44,7 @@ from maskwright.workflows.runs.locate import load_any
 from maskwright.workflows.settings.geometry_choices import choose_patch
 from maskwright.workflows.settings.pretrain_settings import DataSettings
 
-LIGHTLY, LIGHTLY_FILE = "lightly", "lightly.pth"
+PEERS = ("peer", "tuned", "lightly")
 RATES = (3e-4, 1e-3, 2e-3, 4e-3, 8e-3)
 TUNING_SHARE = 0.2
 FILLED_PICTURES = 256
@@ -146,24 +147,21 @@ def take_turn(turn: dict[str, Any]) -> None:
     source, _ = find(settings, None, LogReporter(visible=False))
     pictures = load(settings, source, turn["seed"], LogReporter(visible=False))
     folder = Path(turn["folder"])
-    if turn["rate"] is not None or turn["arm"] == LIGHTLY:
-        spent = train_peer(turn, pictures, folder)
-        place = str(folder)
-        if turn["arm"] == LIGHTLY:
-            place = f"{folder / LIGHTLY_FILE}@target=raw"
-    elif turn["arm"] == "random":
-        spent, place = {"steps": 0, "seconds": 0.0}, "random"
-    else:
+    spent: dict[str, Any] = {"steps": 0, "seconds": 0.0}
+    place, can_fill = "random", False
+    # Trials of rates are trainings of the tuned peer.
+    if turn["tuning"] or turn["arm"] in PEERS:
+        spent, peer = train_peer(turn, pictures, folder)
+        place, can_fill = peer.place(folder), peer.has_our_pixels
+    elif turn["arm"] != "random":
         spent = train_ours(turn, folder)
-        place = str(folder / "run")
+        place, can_fill = str(folder / "run"), True
     row = {"arm": turn["arm"].partition("=")[0], "seed": turn["seed"], **spent}
     if turn["tuning"]:
         row |= measure_held_out(turn, place, pictures)
     else:
         row |= measure_probes(turn, place)
-        # lightly's pixels are enlarged and its patches others: its decibels mean something else.
-        can_compare = place != "random" and turn["arm"] != LIGHTLY
-        row |= measure_filling(place, pictures) if can_compare else {}
+        row |= measure_filling(place, pictures) if can_fill else {}
     print(json.dumps(row))
 
 
@@ -196,17 +194,19 @@ def read_flags(text: str) -> dict[str, str]:
     return dict(zip(names, words[1::2], strict=True))
 
 
-def train_peer(turn: dict[str, Any], pictures: Pictures, folder: Path) -> dict[str, Any]:
-    """A part of a peer's training."""
+def train_peer(
+    turn: dict[str, Any], pictures: Pictures, folder: Path
+) -> tuple[dict[str, Any], Peer]:
+    """A part of a peer's training: what it took, and the peer."""
     run = PeerRun(build_peer(turn, pictures), pictures, folder, turn["seed"])
     seconds = 60 if turn["unit"] == "minutes" else 1
     run.train(turn["until"] * seconds, turn["whole"] * seconds, turn["unit"])
-    return {"steps": run.step, "seconds": round(run.seconds, 1)}
+    return {"steps": run.step, "seconds": round(run.seconds, 1)}, run.peer
 
 
 def build_peer(turn: dict[str, Any], pictures: Pictures) -> Peer:
     """The peer of an arm."""
-    if turn["arm"] == LIGHTLY:
+    if turn["arm"] == "lightly":
         # A package that nothing else here needs.
         from learning_lightly import LightlyPeer
 
@@ -294,7 +294,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
                 middle = statistics.median(values)
                 reported.append(f"{key} {middle:.1f} ({min(values):.1f} to {max(values):.1f})")
         print("  ".join(reported))
-    for peer in ("peer", "tuned", LIGHTLY):
+    for peer in PEERS:
         for goal in last.get(peer, []):
             print(format_time_to(rows, peer, goal))
 

@@ -30,6 +30,8 @@ class LightlyPeer:
 
     rate: LearningRate | None = None
     batch = 256
+    # They are enlarged.
+    has_our_pixels = False
 
     def __init__(self, seed: int) -> None:
         torch.manual_seed(seed)
@@ -68,3 +70,7 @@ class LightlyPeer:
 
     def load(self, folder: Path) -> None:
         self.model.load_state_dict(torch.load(folder / WEIGHTS, weights_only=True))
+
+    def place(self, folder: Path) -> str:
+        # Its file does not say what the decoder predicts.
+        return f"{folder / WEIGHTS}@target=raw"

@@ -55,6 +55,13 @@ class Peer(Protocol):
     def load(self, folder: Path) -> None:
         """Take back what `save` wrote."""
 
+    def place(self, folder: Path) -> str:
+        """What `maskwright evaluate` opens of what `save` wrote."""
+
+    @property
+    def has_our_pixels(self) -> bool:
+        """Whether it fills in pictures of our size, so that its decibels mean the same."""
+
 
 class PeerRun:
     """A training of a peer that can be left and gone on with; its state lies in `folder`."""
@@ -139,6 +146,8 @@ class TransformersRecipe:
 class TransformersPeer:
     """transformers' ViTMAE."""
 
+    has_our_pixels = True
+
     def __init__(self, recipe: TransformersRecipe, side: int) -> None:
         self.model = build_transformers(recipe, side)
         learned = [value for value in self.model.parameters() if value.requires_grad]
@@ -157,6 +166,9 @@ class TransformersPeer:
 
     def load(self, folder: Path) -> None:
         self.model.load_state_dict(ViTMAEForPreTraining.from_pretrained(folder).state_dict())
+
+    def place(self, folder: Path) -> str:
+        return str(folder)
 
 
 def build_transformers(recipe: TransformersRecipe, side: int) -> ViTMAEForPreTraining:
