@@ -53,7 +53,7 @@ def test_a_packaged_plan_reads_and_opens_with_question_command_and_time(name):
     heading, command, *rest = (
         (files("maskwright") / "recipes" / "studies" / f"{name}.yaml").read_text().splitlines()
     )
-    comment = " ".join(line for line in rest if line.startswith("#"))
+    comment = " ".join(line[2:] for line in rest if line.startswith("#"))
     assert heading.startswith("# ")
     assert command.startswith(f"# maskwright study {name} ")
     assert "minutes on 2 idle cores" in comment

@@ -176,7 +176,7 @@ def test_facades_cross_masks_and_terms() -> None:
 def test_a_plan_opens_with_what_it_is_how_to_run_it_and_how_long_it_takes(name: str) -> None:
     path = files("maskwright") / "recipes" / "studies" / f"{name}.yaml"
     heading, command, *rest = path.read_text(encoding="utf-8").splitlines()
-    comment = " ".join(line for line in rest if line.startswith("#"))
+    comment = " ".join(line[2:] for line in rest if line.startswith("#"))
     assert heading.startswith("# ")
     assert command.startswith(f"# maskwright study {name} ")
     plan = read_plan(name, "somewhere")
