@@ -4,14 +4,14 @@ and for the MAEs of transformers and lightly.
 python bench/learning.py --data CIFAR10.zip --minutes 8 [--parts 4] [--seeds 0 1 2] [--out DIR]
 python bench/learning.py --data CIFAR10.zip --steps 1200     # busy machine: equal steps
 
-Arms (--arms): ours (no settings but data and length), peer (its example's
-recipe), tuned (the best of five rates, AdamW betas 0.9 and 0.95; the search is not charged, and
---tuned-rate takes the rate of an earlier one), lightly (its own example's recipe and size), and
-"NAME=flags of maskwright pretrain", e.g. "patch2=--patch-size 2 --ratio 0.85 --predict 0.2". Each
-arm trains in processes of its own that take turns, a part of the length at a time; after each part
-it is measured with `maskwright evaluate` and on pictures filled in, outside its time. The cosine of
-every arm is laid out for the whole length, so the points before the last are on the way, not ends.
-What is read of encoders is the same for all, random weights too.
+Arms (--arms): random (weights that nothing was learned by), ours (no settings but data and length),
+peer (its example's recipe), tuned (the best of five rates, AdamW betas 0.9 and 0.95; the search is
+not charged, and --tuned-rate takes the rate of an earlier one), lightly (its own example's recipe
+and size), and "NAME=flags of maskwright pretrain", e.g. "patch2=--patch-size 2 --ratio 0.85
+--predict 0.2". Each arm trains in processes of its own that take turns, a part of the length at a
+time; after each part it is measured with `maskwright evaluate` and on pictures filled in, outside
+its time. The cosine of every arm is laid out for the whole length, so the points before the last
+are on the way, not ends. What is read of encoders is the same for all, random weights too.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--parts", type=int, default=4)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--arms", nargs="+", default=["ours", "peer", "tuned"])
+    parser.add_argument("--arms", nargs="+", default=["random", "ours", "peer", "tuned"])
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--peer-model", default="vit_nano")
     parser.add_argument("--tuned-rate", type=float, help="found before: nothing is searched")
@@ -84,12 +84,13 @@ def compare(options: argparse.Namespace) -> None:
     Path(options.out).mkdir(parents=True, exist_ok=True)
     rows = []
     for seed in options.seeds:
-        rows.append(run_child(options, "random", seed, 0.0))
+        if "random" in options.arms:
+            rows.append(run_child(options, "random", seed, 0.0))
         rates = {"peer": EXAMPLE_RATE}
         if "tuned" in options.arms:
             rates["tuned"] = options.tuned_rate or tune(options, seed)
         for part in range(1, options.parts + 1):
-            for arm in options.arms:
+            for arm in [arm for arm in options.arms if arm != "random"]:
                 rows.append(run_child(options, arm, seed, part / options.parts, rates))
     (Path(options.out) / "learning.json").write_text(json.dumps(rows, indent=1))
     print_table(rows)
@@ -224,6 +225,7 @@ def measure_probes(turn: dict[str, Any], place: str) -> dict[str, Any]:
         place,
         turn["data"],
         features=turn["features"],
+        seed=turn["seed"],
         limit=turn["limit"],
         baselines=False,
         figures=False,
