@@ -17,7 +17,7 @@ RENDERED = "shapes-textures:n=160,size=32"
 CONFLICTING = "shapes-textures:n=120,size=32,cues=conflict"
 ON_TEXTURED_GROUND = "shapes-textures:n=120,size=32,background=1"
 # Without random weights and raw pixels: each would take as long again.
-SLOW = ("few_shot", "attentive", "layers", "finetune", "linear_official")
+SLOW = ("few_shot", "cross_validated", "attentive", "layers", "finetune", "linear_official")
 
 
 def draw_probe(materials: Materials, line: str, out: Path) -> None:

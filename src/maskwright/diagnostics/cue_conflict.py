@@ -186,8 +186,7 @@ def _hold_out_sources(labels: Tensor, sources: Sequence[str], seed: int) -> Tens
 def _rows(features: Features, rows: Tensor, labels: Tensor) -> Features:
     """The features of some pictures, under other labels."""
     # Features carry the labels of their data set, which are not those of a cue.
-    cls = None if features.cls is None else features.cls[rows]
-    return Features(cls, features.mean[rows], labels[rows])
+    return replace(features, labels=labels).take(rows)
 
 
 def _accuracy(subject: Subject, pictures: Pictures, seed: int) -> Interval:

@@ -151,9 +151,7 @@ def _draw(train: Features, most: int | None, seed: int) -> Features:
     if most is None or most >= len(train.mean):
         return train
     rows = torch.randperm(len(train.mean), generator=torch_generator(seed, "match"))[:most]
-    cls = None if train.cls is None else train.cls[rows]
-    labels = None if train.labels is None else train.labels[rows]
-    return Features(cls, train.mean[rows], labels)
+    return train.take(rows)
 
 
 def _answers(probe: FixedProbe, subject: Subject, pictures: Pictures) -> Tensor:

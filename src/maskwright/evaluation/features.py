@@ -111,6 +111,11 @@ class Features:
             )
         return Labeled(self.pooled(pooling), self.labels)
 
+    def take(self, rows: Tensor) -> Features:
+        """The features of some images: (n,) booleans or (k,) places."""
+        cls = None if self.cls is None else self.cls[rows]
+        return Features(cls, self.mean[rows], None if self.labels is None else self.labels[rows])
+
 
 @dataclass(frozen=True)
 class PrefixTokens:

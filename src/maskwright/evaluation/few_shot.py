@@ -54,8 +54,7 @@ def measure_few_shot(
     num_train = 0
     for draw in range(settings.draws):
         is_drawn = draw_shots(labels, settings.shots, seed, draw)
-        cls = None if train.cls is None else train.cls[is_drawn]
-        few = Features(cls, train.mean[is_drawn], labels[is_drawn])
+        few = train.take(is_drawn)
         answers.append(measure_linear_probe(few, test, probe, seed=seed).answers)
         # Every draw has as many images.
         num_train = int(is_drawn.sum())

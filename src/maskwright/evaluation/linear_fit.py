@@ -105,7 +105,7 @@ def tune(
     share = settings.choose_on / len(labels)
     rows = hold_out_of_each_class(labels, share, derive_seed(seed, "choose on"))
     rough = replace(settings, iterations=max(1, settings.iterations // 2))
-    first = try_settings(_take(train, rows), poolings, rough, seed)
+    first = try_settings(train.take(rows), poolings, rough, seed)
     if not first:
         return first
 
@@ -201,10 +201,3 @@ def _measure_attempts(
         )
         attempts.append(attempt)
     return attempts
-
-
-def _take(features: Features, rows: Tensor) -> Features:
-    """The features of some images, by (n,) booleans."""
-    assert features.labels is not None
-    cls = None if features.cls is None else features.cls[rows]
-    return Features(cls, features.mean[rows], features.labels[rows])

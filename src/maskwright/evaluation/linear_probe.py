@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from torch import Tensor
+
 from maskwright.evaluation.answers import Answers, judge_answers
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.linear_fit import (
     Attempt,
+    FittedProbe,
     LinearProbeSettings,
     begin_probe,
     best_attempt,
@@ -71,26 +74,54 @@ def measure_linear_probe(
     MaskwrightError without labels or with one class.
     """
     settings = settings or LinearProbeSettings()
+    tuned = tune_and_fit(train, settings, seed)
+    labels = train.labeled(tuned.best.pooling).labels
+    truth = test.labeled(tuned.best.pooling).labels
+    return LinearProbeResult(
+        answers=judge_answers(tuned.scores(test), tuned.probe.labels, truth, labels, seed),
+        pooling=tuned.best.pooling,
+        penalty=tuned.best.penalty,
+        attempts=tuned.attempts,
+        settings=settings,
+        num_train=tuned.num_train,
+        notes=_notes(tuned.best, tuned.attempts, settings),
+    )
+
+
+@dataclass(frozen=True)
+class TunedProbe:
+    """A probe fitted on all train images with what was best on a held-out part of them.
+
+    probe: a classifier with one penalty.
+    best: what was chosen.
+    attempts: all that was tried.
+    num_train: images that it was refitted on.
+    """
+
+    probe: FittedProbe
+    best: Attempt
+    attempts: tuple[Attempt, ...]
+    num_train: int
+
+    def scores(self, images: Features) -> Tensor:
+        """Class scores (n, K) in the order of `probe.labels`."""
+        return self.probe.scores(images.pooled(self.best.pooling))[0]
+
+
+def tune_and_fit(train: Features, settings: LinearProbeSettings, seed: int) -> TunedProbe:
+    """Choose pooling and penalty on held-out train, and refit on all of it.
+
+    Raises MaskwrightError without labels or with one class.
+    """
     poolings, labels = begin_probe(train, settings)
     attempts = tune(train, poolings, settings, seed)
     if attempts:
         best = best_attempt(attempts)
     else:
         best = Attempt(poolings[0], UNTUNED_PENALTY, float("nan"), float("nan"), 0)
-
-    # Tuning is over: all of train is used, and the test images are seen for the first time.
+    # Tuning is over: all of train is used.
     probe = fit_probe(train.labeled(best.pooling), (best.penalty,), settings.iterations)
-    tested = test.labeled(best.pooling)
-    scores = probe.scores(tested.values)[0]
-    return LinearProbeResult(
-        answers=judge_answers(scores, probe.labels, tested.labels, labels, seed),
-        pooling=best.pooling,
-        penalty=best.penalty,
-        attempts=attempts,
-        settings=settings,
-        num_train=len(labels),
-        notes=_notes(best, attempts, settings),
-    )
+    return TunedProbe(probe, best, attempts, len(labels))
 
 
 def _notes(

@@ -28,6 +28,10 @@ PROBES: dict[str, Entry] = {
         f"{_ROOM}.linear:FewShotProbe",
         "the same on few labels (1%, or 5 per class), drawn several times",
     ),
+    "cross_validated": Entry(
+        f"{_ROOM}.cross_validated:CrossValidatedProbe",
+        "linear on all labeled pictures in turns: fitted on four fifths, tested on the rest",
+    ),
     "attentive": Entry(
         f"{_ROOM}.attentive:AttentiveProbe",
         "a few learned queries pool the patch tokens, then a linear layer",
