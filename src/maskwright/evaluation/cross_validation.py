@@ -47,6 +47,7 @@ class CrossValidated:
         protocol = {
             **asdict(self.settings),
             "folds": len(self.fitted),
+            "tested": "all labeled pictures; the encoder may have seen them, but no label",
             "standardize": "statistics of the other folds",
             "chosen_on": "a held-out part of the other folds",
             "scores": "those of all folds are ranked together",
@@ -57,10 +58,7 @@ class CrossValidated:
             "num_train": min(tuned.num_train for tuned in self.fitted),
             "by_fold": folds,
             "protocol": protocol,
-            "notes": [
-                "All labeled pictures are tested. The encoder may have been trained on some of"
-                " them, but on no label."
-            ],
+            "notes": [],
         }
 
 
