@@ -29,6 +29,17 @@ def test_it_finds_the_probabilities_of_scikit_learn(penalty):
     assert np.abs(ours - other.predict_proba(values.double().numpy())).max() < 5e-3
 
 
+def test_with_fewer_images_than_features_it_finds_those_of_scikit_learn_too():
+    values, classes = problem(count=30, width=80)
+    model = fit_logistic(values, classes, 3, [1e-2], iterations=200)
+    other = LogisticRegression(C=1 / (1e-2 * 30), max_iter=2000, tol=1e-8)
+    # Other images: they lie outside of what the fitted ones span.
+    unseen, _ = problem(count=50, width=80, seed=1)
+    expected = other.fit(values.double().numpy(), classes.numpy())
+    ours = model.scores(unseen)[0].softmax(1).numpy()
+    assert np.abs(ours - expected.predict_proba(unseen.double().numpy())).max() < 5e-3
+
+
 def test_penalties_fitted_together_or_alone_agree():
     values, classes = problem()
     together = fit_logistic(values, classes, 3, [1e-3, 1e-2, 1.0], iterations=200)

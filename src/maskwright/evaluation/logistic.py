@@ -49,9 +49,7 @@ def fit_logistic(
     bound on the curvature there (half its variance plus the penalty; Boehning 1992), so that L-BFGS
     sees a round bowl whatever the features are.
     """
-    # float64 for the axes alone: (D, D) is small, whatever the number of images.
-    spread = (values.T @ values / len(values)).double()
-    variance, axes = torch.linalg.eigh(spread)
+    variance, axes = _principal_axes(values)
     rotated = values @ axes.float()
     together = max(1, _LOGITS_AT_ONCE // (len(values) * num_classes))
     all_penalties = torch.tensor(penalties, dtype=torch.float32, device=values.device)
@@ -65,6 +63,24 @@ def fit_logistic(
     bias = torch.cat([part.bias for part in parts])
     # Back from the principal axes to the features as they came.
     return LogisticModels(torch.einsum("de,lek->ldk", axes.float(), weight), bias)
+
+
+def _principal_axes(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Variances (R,) and axes (D, R) in float64, R the smaller of images and features.
+
+    With fewer images than features, weights beyond what the images span meet no image, and the
+    penalty keeps them at zero: they are left out.
+    """
+    count, width = values.shape
+    if count >= width:
+        # (D, D) is small, whatever the number of images.
+        spread = (values.T @ values / count).double()
+        variance, axes = torch.linalg.eigh(spread)
+        return variance, axes
+    # For 1,574 images of 3,072 features a quarter of the time of (D, D).
+    basis, inside = torch.linalg.qr(values.double().T)  # (D, n) and (n, n)
+    variance, turned = torch.linalg.eigh(inside @ inside.T / count)
+    return variance, basis @ turned
 
 
 def _descend(
