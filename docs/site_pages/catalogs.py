@@ -126,7 +126,7 @@ SECTIONS: tuple[Section, ...] = (
         pictured={
             "linear": "linear(pooling='mean', iterations=20)",
             "few_shot": "few_shot(shots=2, draws=2)",
-            "cross_validated": "cross_validated(folds=2, pooling='mean', iterations=20)",
+            "cross_validated": "cross_validated(folds=2, iterations=20)",
             "finetune": "finetune(epochs=1)",
             "linear_official": "linear_official(epochs=2)",
         },

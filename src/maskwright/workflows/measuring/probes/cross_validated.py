@@ -26,9 +26,11 @@ class CrossValidatedProbe(LinearProbe):
     Formula: as linear, once for each fold
     Source: Stone 1974 (cross-validation).
 
+    pooling: `mean`, `cls` or `both` for all encoders, or `best`, which takes three times as long.
     folds: how many parts.
     """
 
+    pooling: str = "mean"
     folds: int = 5
 
     def __post_init__(self) -> None:
