@@ -7,7 +7,13 @@ import torch
 
 from maskwright.data.store.stratified import hold_out_of_each_class
 from maskwright.evaluation.features import Features
-from maskwright.evaluation.linear_fit import LinearProbeSettings, fit_probe, try_settings
+from maskwright.evaluation.linear_fit import (
+    Attempt,
+    LinearProbeSettings,
+    best_attempt,
+    fit_probe,
+    try_settings,
+)
 from maskwright.evaluation.linear_probe import measure_linear_probe
 from maskwright.support.errors import MaskwrightError
 
@@ -230,3 +236,17 @@ def test_many_images_are_tuned_on_some_first_and_then_near_the_best_on_all():
     assert len([one for one in fast.attempts if one.num_fit == counts[1]]) == 5
     assert fast.pooling == "cls"
     assert abs(fast.answers.top1.value - slow.answers.top1.value) < 0.01
+
+
+def test_the_penalty_can_be_chosen_by_cross_entropy():
+    lucky = Attempt("mean", 1e-4, accuracy=0.9, cross_entropy=0.8, num_fit=100)
+    sound = Attempt("mean", 1e-1, accuracy=0.8, cross_entropy=0.4, num_fit=100)
+    assert best_attempt((lucky, sound)) is lucky
+    assert best_attempt((lucky, sound), "cross_entropy") is sound
+    noisy = relabeled(clusters(80, spread=2.0), torch.arange(80) % 2)
+    chosen = LinearProbeSettings(choose_by="cross_entropy", iterations=30)
+    result = measure_linear_probe(noisy, noisy, chosen)
+    least = min(attempt.cross_entropy for attempt in result.attempts)
+    assert [a.penalty for a in result.attempts if a.cross_entropy == least] == [result.penalty]
+    with pytest.raises(MaskwrightError, match="choose_by"):
+        LinearProbeSettings(choose_by="entropy")

@@ -13,7 +13,7 @@ from maskwright.data.store.stratified import hold_out_of_each_class
 from maskwright.evaluation.features import POOLINGS, Features, Labeled
 from maskwright.evaluation.logistic import LogisticModels, fit_logistic
 from maskwright.evaluation.standardize import Standardizer
-from maskwright.support.checks import check_at_least
+from maskwright.support.checks import check_at_least, check_one_of
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.seeding import derive_seed
 
@@ -22,6 +22,7 @@ _HALF_POWERS = [10 ** (power / 2) for power in range(-12, 1)]
 HALF_DECADES = tuple(float(f"{penalty:.1e}") for penalty in _HALF_POWERS)
 # So many penalties around the aim are tried again on all images.
 FEW_PENALTIES = 5
+CHOOSE_BY = ("accuracy", "cross_entropy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ class LinearProbeSettings:
     pooling: `choose` among what the encoder offers, or fix `cls`, `mean` or `both` (side by side),
         as a comparison of policies should.
     penalties: coefficients of half the squared weights beside the mean cross-entropy.
+    choose_by: what is best on the held-out part, `accuracy` or `cross_entropy`. Of few images the
+        latter is less a matter of luck.
     held_out: share of each train class kept for tuning.
     iterations: of L-BFGS.
     choose_on: with more train images than this, pooling and the neighborhood of the penalty are
@@ -39,6 +42,7 @@ class LinearProbeSettings:
 
     pooling: str = "choose"
     penalties: tuple[float, ...] = HALF_DECADES
+    choose_by: str = "accuracy"
     held_out: float = 0.2
     iterations: int = 60
     choose_on: int = 10_000
@@ -50,6 +54,7 @@ class LinearProbeSettings:
             raise MaskwrightError(
                 f"A linear probe needs at least one penalty, all above 0; got {self.penalties}."
             )
+        check_one_of("choose_by", self.choose_by, CHOOSE_BY)
         if not 0 < self.held_out < 1:
             raise MaskwrightError(
                 f"held_out is a share of train between 0 and 1; got {self.held_out:g}."
@@ -110,7 +115,7 @@ def tune(
         return first
 
     # The best penalty of a mean loss falls about as 1 / images, so all images need a smaller one.
-    best = best_attempt(first)
+    best = best_attempt(first, settings.choose_by)
     aim = best.penalty * int(rows.sum()) / len(labels)
 
     def distance(penalty: float) -> float:
@@ -140,11 +145,15 @@ def try_settings(
     return tuple(attempts)
 
 
-def best_attempt(attempts: tuple[Attempt, ...]) -> Attempt:
-    """The most accurate attempt; the smaller cross-entropy breaks ties."""
+def best_attempt(attempts: tuple[Attempt, ...], choose_by: str = "accuracy") -> Attempt:
+    """The most accurate attempt, of equals that of the smaller cross-entropy; or the smallest
+    cross-entropy of all.
+    """
     # Only those fitted on the most images are candidates: a rough round has been refined.
     most = max(attempt.num_fit for attempt in attempts)
     candidates = [attempt for attempt in attempts if attempt.num_fit == most]
+    if choose_by == "cross_entropy":
+        return min(candidates, key=lambda attempt: attempt.cross_entropy)
     return max(candidates, key=lambda attempt: (attempt.accuracy, -attempt.cross_entropy))
 
 

@@ -116,7 +116,7 @@ def tune_and_fit(train: Features, settings: LinearProbeSettings, seed: int) -> T
     poolings, labels = begin_probe(train, settings)
     attempts = tune(train, poolings, settings, seed)
     if attempts:
-        best = best_attempt(attempts)
+        best = best_attempt(attempts, settings.choose_by)
     else:
         best = Attempt(poolings[0], UNTUNED_PENALTY, float("nan"), float("nan"), 0)
     # Tuning is over: all of train is used.
