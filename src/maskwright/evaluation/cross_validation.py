@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from maskwright.data.store.stratified import first_of_groups
 from maskwright.evaluation.answers import Answers, judge_answers
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.linear_fit import LinearProbeSettings
@@ -108,10 +109,7 @@ def draw_folds(labels: Tensor, folds: int, seed: int, groups: Tensor | None = No
     Raises MaskwrightError when there are fewer groups than folds.
     """
     if groups is not None:
-        _, group_of = groups.unique(return_inverse=True)
-        # The first picture of each group: the smallest place that holds its number.
-        first = torch.full((int(group_of.max()) + 1,), len(labels))
-        first.scatter_reduce_(0, group_of, torch.arange(len(labels)), "amin")
+        first, group_of = first_of_groups(groups)
         return draw_folds(labels[first], folds, seed)[group_of]
 
     if len(labels) < folds:

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from maskwright.evaluation.features import Features
-from maskwright.evaluation.linear_fit import (
-    FittedProbe,
-    LinearProbeSettings,
-    begin_probe,
-    best_attempt,
-    fit_probe,
-    try_settings,
-)
+from maskwright.evaluation.linear_fit import FittedProbe, LinearProbeSettings
+from maskwright.evaluation.linear_probe import tune_and_fit
 from maskwright.support.errors import MaskwrightError
 
 
@@ -54,14 +48,11 @@ def fit_fixed_probe(
     train: Features, settings: LinearProbeSettings | None = None, seed: int = 0
 ) -> FixedProbe:
     """Choose pooling and penalty on a part of train, and refit on all of it, as `evaluate` does."""
-    settings = settings or LinearProbeSettings()
-    poolings, labels = begin_probe(train, settings)
-    # Every setting is tried on the same held-out part, so one round of attempts is enough.
-    attempts = try_settings(train, poolings, settings, seed)
-    if not attempts:
+    tuned = tune_and_fit(train, settings or LinearProbeSettings(), seed)
+    if not tuned.attempts:
         raise MaskwrightError(
             "A fixed probe needs a class with at least two train pictures; use more pictures."
         )
-    best = best_attempt(attempts)
-    fitted = fit_probe(train.labeled(best.pooling), (best.penalty,), settings.iterations)
-    return FixedProbe(fitted, best.pooling, best.penalty, len(labels), int(labels.mode().values))
+    pooling = tuned.best.pooling
+    majority = int(train.labeled(pooling).labels.mode().values)
+    return FixedProbe(tuned.probe, pooling, tuned.best.penalty, tuned.num_train, majority)

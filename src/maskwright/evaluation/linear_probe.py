@@ -65,29 +65,6 @@ class LinearProbeResult:
         }
 
 
-def measure_linear_probe(
-    train: Features, test: Features, settings: LinearProbeSettings | None = None, *, seed: int = 0
-) -> LinearProbeResult:
-    """Choose pooling and penalty on held-out train, refit on all of it, answer the test once.
-
-    Labels may be any integers; a test label that train lacks counts as wrong. Raises
-    MaskwrightError without labels or with one class.
-    """
-    settings = settings or LinearProbeSettings()
-    tuned = tune_and_fit(train, settings, seed)
-    labels = train.labeled(tuned.best.pooling).labels
-    truth = test.labeled(tuned.best.pooling).labels
-    return LinearProbeResult(
-        answers=judge_answers(tuned.scores(test), tuned.probe.labels, truth, labels, seed),
-        pooling=tuned.best.pooling,
-        penalty=tuned.best.penalty,
-        attempts=tuned.attempts,
-        settings=settings,
-        num_train=tuned.num_train,
-        notes=_notes(tuned.best, tuned.attempts, settings),
-    )
-
-
 @dataclass(frozen=True)
 class TunedProbe:
     """A probe fitted on all train images with what was best on a held-out part of them.
@@ -122,6 +99,29 @@ def tune_and_fit(train: Features, settings: LinearProbeSettings, seed: int) -> T
     # Tuning is over: all of train is used.
     probe = fit_probe(train.labeled(best.pooling), (best.penalty,), settings.iterations)
     return TunedProbe(probe, best, attempts, len(labels))
+
+
+def measure_linear_probe(
+    train: Features, test: Features, settings: LinearProbeSettings | None = None, *, seed: int = 0
+) -> LinearProbeResult:
+    """Choose pooling and penalty on held-out train, refit on all of it, answer the test once.
+
+    Labels may be any integers; a test label that train lacks counts as wrong. Raises
+    MaskwrightError without labels or with one class.
+    """
+    settings = settings or LinearProbeSettings()
+    tuned = tune_and_fit(train, settings, seed)
+    labels = train.labeled(tuned.best.pooling).labels
+    truth = test.labeled(tuned.best.pooling).labels
+    return LinearProbeResult(
+        answers=judge_answers(tuned.scores(test), tuned.probe.labels, truth, labels, seed),
+        pooling=tuned.best.pooling,
+        penalty=tuned.best.penalty,
+        attempts=tuned.attempts,
+        settings=settings,
+        num_train=tuned.num_train,
+        notes=_notes(tuned.best, tuned.attempts, settings),
+    )
 
 
 def _notes(

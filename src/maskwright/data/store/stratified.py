@@ -177,10 +177,8 @@ def hold_out_of_each_class(
         the label of its first picture.
     """
     if groups is not None:
-        _, first, group_of = np.unique(groups.numpy(), return_index=True, return_inverse=True)
-        of_groups = labels[torch.from_numpy(first)]
-        held_groups = hold_out_of_each_class(of_groups, share, seed)
-        return held_groups[torch.from_numpy(group_of)]
+        first, group_of = first_of_groups(groups)
+        return hold_out_of_each_class(labels[first], share, seed)[group_of]
 
     order = torch.randperm(len(labels), generator=torch_generator(seed, "hold out"))
     shuffled = labels.cpu()[order]
@@ -197,3 +195,11 @@ def hold_out_of_each_class(
     held = torch.zeros(len(labels), dtype=torch.bool)
     held[order[by_class]] = rank < quota[sorted_kind]
     return held.to(labels.device)
+
+
+def first_of_groups(groups: Tensor) -> tuple[Tensor, Tensor]:
+    """The place of the first picture of each group, (g,), and the group of each picture, (n,) from
+    0.
+    """
+    _, first, group_of = np.unique(groups.numpy(), return_index=True, return_inverse=True)
+    return torch.from_numpy(first), torch.from_numpy(group_of)
