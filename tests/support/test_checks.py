@@ -25,6 +25,7 @@ OWNER = "Policy 'block'"
 REFUSED = [
     (check_one_of, ("hide", "salint", ("salient", "background")), "one of salient, background"),
     (check_at_least, ("epochs", 0, 1), "at least 1; got 0."),
+    (check_at_least, ("epochs", "x", 1), "a number of at least 1; got 'x'."),
     (check_count, ("size", 1.5), "a whole number of at least 1; got 1.5."),
     (check_count, ("size", True), "a whole number of at least 1; got True."),
     (check_number, ("weight", math.nan, 0), "a number of at least 0; got nan."),

@@ -412,3 +412,10 @@ def test_names_of_runs_are_short_and_different() -> None:
 @pytest.mark.parametrize(("count", "batch"), [(400_000, 16_384), (5_000, 256), (40, 4), (8, 2)])
 def test_the_official_batch_shrinks_with_the_set(count: int, batch: int) -> None:
     assert usual_batch(count) == batch
+
+
+@pytest.mark.parametrize("line", ["knn(k=x)", "cross_validated(folds=x)", "linear(held_out=x)"])
+def test_a_word_in_place_of_a_number_is_refused_by_its_name(line: str) -> None:
+    option = line.partition("(")[2].partition("=")[0]
+    with pytest.raises(MaskwrightError, match=rf"{option}.* a (whole )?number.*got 'x'"):
+        parse_probes(line)

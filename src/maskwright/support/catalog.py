@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from maskwright.support.checks import check_number
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
 from maskwright.support.shorthand import Call, plain
 
@@ -66,4 +67,13 @@ def build(kind: str, catalog: Mapping[str, Entry], call: Call) -> Any:
     except MaskwrightError:
         raise  # it says already what is wrong
     except (TypeError, ValueError) as error:
+        _refuse_words_for_numbers(f"{kind} '{call.name}'", cls, options)
         raise MaskwrightError(f"{kind} '{call}' does not fit: {error}.") from error
+
+
+def _refuse_words_for_numbers(owner: str, cls: Any, options: Mapping[str, Any]) -> None:
+    """Say which option should have been a number, where one that is nothing else holds a word."""
+    for item in dataclasses.fields(cls):
+        # Annotations are text, because every module postpones them.
+        if item.name in options and item.type in ("int", "float"):
+            check_number(item.name, options[item.name], owner=owner)

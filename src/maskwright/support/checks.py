@@ -49,7 +49,10 @@ def check_at_least(
     *,
     owner: str | None = None,
 ) -> None:
-    """Raise MaskwrightError when a number is given and below `least`."""
+    """Raise MaskwrightError when a number is given and below `least`, or when it is no number."""
+    # Options of commands and recipes may hold words.
+    if not isinstance(value, (int, float, type(None))):
+        raise _refusal(owner, name, "is", f"a number of at least {least:g}", repr(value))
     if value is not None and value < least:
         raise _refusal(owner, name, "is", f"at least {least:g}", f"{value:g}")
 

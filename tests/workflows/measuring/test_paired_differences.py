@@ -48,6 +48,14 @@ def test_other_test_images_are_not_compared() -> None:
     assert measure_differences(results, {"a": ("x",), "b": ("y",)}, seed=0) == {}
 
 
+def test_probes_that_tested_other_pictures_than_each_other_are_not_compared() -> None:
+    # As cross-validation does where one encoder skips train pictures that the other can read.
+    same = {name: {"linear": results_of(0.6) | {"tested": "x"}} for name in ("a", "b")}
+    assert measure_differences(same, dict.fromkeys(same, ("same",)), seed=0)
+    other = {name: {"linear": results_of(0.6) | {"tested": name}} for name in ("a", "b")}
+    assert measure_differences(other, dict.fromkeys(other, ("same",)), seed=0) == {}
+
+
 def test_each_number_is_named() -> None:
     (line,) = format_differences(measure(0.6, 0.7))
     assert "linear: -" in line

@@ -48,8 +48,8 @@ def measure_differences(
 def _differences(probe: str, result: Result, reference: Result, seed: int) -> dict[str, Difference]:
     """What can be compared of two results on the same images, by title."""
     found: dict[str, Difference] = {}
-    # A probe that tests train pictures, too, may have met fewer of them with one encoder.
-    if result.get("num_test") != reference.get("num_test"):
+    # A probe that tests other pictures than those of the test set says which.
+    if result.get("tested") != reference.get("tested"):
         return found
     # Each task keeps other things of every image; `of` names other numbers than top-1.
     if _both("correct", result, reference):
@@ -58,8 +58,9 @@ def _differences(probe: str, result: Result, reference: Result, seed: int) -> di
         found[f"{probe} top5"] = _rights_difference("correct_top5", result, reference, seed)
     if _both("margins", result, reference):
         found[f"{probe} AUROC"] = _auroc_difference(result, reference, seed)
-    if found:
+    if found or result["num_test"] != reference.get("num_test"):
         return found
+
     if _both("pixels", result, reference):
         found[probe] = miou_difference(result["pixels"], reference["pixels"], seed).to_dict()
         found[probe]["of"] = "miou"

@@ -9,7 +9,8 @@ import torch
 
 from maskwright.evaluation.cross_validation import cross_validate
 from maskwright.evaluation.features import join_features
-from maskwright.support.checks import check_at_least
+from maskwright.support.checks import check_count
+from maskwright.support.files import hash_strings
 from maskwright.workflows.measuring.probe_context import ProbeContext
 from maskwright.workflows.measuring.probes.linear import LinearProbe
 
@@ -36,7 +37,7 @@ class CrossValidatedProbe(LinearProbe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_at_least("folds", self.folds, 2)
+        check_count("folds", self.folds, 2)
 
     def measure(self, context: ProbeContext) -> dict[str, Any]:
         """Numbers over train and test pictures together."""
@@ -52,4 +53,6 @@ class CrossValidatedProbe(LinearProbe):
         result = cross_validate(
             joined, self.folds, settings, seed=context.subject.seed, groups=groups
         )
-        return result.to_dict()
+        # Encoders of other sizes may skip other train pictures, and then no pairs can be made.
+        tested = hash_strings([*context.train.keys, *context.test.keys])
+        return {**result.to_dict(), "tested": tested}
