@@ -56,6 +56,16 @@ def test_probes_that_tested_other_pictures_than_each_other_are_not_compared() ->
     assert measure_differences(other, dict.fromkeys(other, ("same",)), seed=0) == {}
 
 
+def test_a_plus_is_a_gain_over_a_baseline_or_over_the_first_encoder() -> None:
+    by_name = {"run": 0.5, "other": 0.6, "random weights": 2.0, "raw pixels": 3.0}
+    results = {name: {"linear": results_of(noise)} for name, noise in by_name.items()}
+    tested = dict.fromkeys(results, ("same",))
+    found = measure_differences(results, tested, 0, ("random weights", "raw pixels"))
+    assert list(found) == ["other - run", "run - random weights", "run - raw pixels"]
+    assert found["other - run"]["linear AUROC"]["value"] < 0
+    assert found["run - random weights"]["linear AUROC"]["low"] > 0
+
+
 def test_each_number_is_named() -> None:
     (line,) = format_differences(measure(0.6, 0.7))
     assert "linear: -" in line

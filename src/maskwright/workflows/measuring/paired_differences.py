@@ -1,8 +1,8 @@
-"""Encoders minus the first one on the same test images, with paired bootstrap intervals."""
+"""Differences of encoders on the same test images, with paired bootstrap intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,29 +19,35 @@ Difference = dict[str, Any]
 
 
 def measure_differences(
-    results: Results, tested: Mapping[str, Sequence[str]], seed: int
+    results: Results,
+    tested: Mapping[str, Sequence[str]],
+    seed: int,
+    baselines: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Every encoder minus the first, by probe, with paired bootstrap intervals.
+    """Every encoder minus the first, and the first minus every baseline, by probe.
 
     Of top-1, of mean IoU, or of the mean absolute error; top-5 and AUROC under `PROBE top5` and
     `PROBE AUROC`. The same test images are drawn for both. Left out where the images differ or a
     probe does not say what it made of each.
 
     tested: the keys of the test images of each encoder.
+    baselines: names of random weights and raw pixels among the results.
 
-    Returns {"NAME - FIRST": {title: {value, low, high, of}}}.
+    Returns {"NAME - REFERENCE": {title: {value, low, high, of}}}.
     """
     first, *others = results
     differences: dict[str, Any] = {}
-    for name in others:
+    for other in others:
         # Encoders of other sizes may skip other pictures, and then no pairs can be made.
-        if tested[name] != tested[first]:
+        if tested[other] != tested[first]:
             continue
+        # What was trained stands first, so that a plus is its gain.
+        name, reference = (first, other) if other in baselines else (other, first)
         measured: dict[str, Difference] = {}
         for probe, result in results[name].items():
-            measured |= _differences(probe, result, results[first].get(probe, {}), seed)
+            measured |= _differences(probe, result, results[reference].get(probe, {}), seed)
         if measured:
-            differences[f"{name} - {first}"] = measured
+            differences[f"{name} - {reference}"] = measured
     return differences
 
 
