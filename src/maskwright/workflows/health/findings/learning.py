@@ -134,11 +134,16 @@ def find_features(evidence: Evidence, limit: float) -> Iterator[Finding]:
         f" ({100 * gap.value:+.0f} points [{100 * gap.low:+.0f}, {100 * gap.high:+.0f}])."
     )
     is_better = gap.low > limit
+    # Two crops can look unlike each other while classes lie apart, as those of solar cells do.
+    advice = (
+        "Train longer. This asks without labels; where you have some, `maskwright evaluate` may"
+        " find a gain that this does not."
+    )
     yield Finding(
         name="features",
         level="good" if is_better else "early",
         text=text,
-        advice="" if is_better else "Nothing yet that random weights lack. Train longer.",
+        advice="" if is_better else advice,
         command="" if is_better else evidence.record.repeat("--steps 2000"),
         numbers=numbers,
     )
