@@ -64,6 +64,31 @@ def test_a_study_that_could_not_be_measured_is_refused(
         )
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arms": {"random": {}, "last": {"policy": "blok"}}}, "Arm 'last': Unknown policy 'blok'"),
+        ({"arms": {"random": {}, "last": {"target": "hogg"}}}, "Arm 'last': Unknown target"),
+        ({"evaluate": {"probes": [], "masks": ["blok 0.5"]}}, "common mask 'blok 0.5'"),
+        ({"evaluate": {"probes": ["knn"], "masks": []}}, "Probes could not be measured"),
+    ],
+)
+def test_mistakes_are_refused_before_pictures_are_decoded(
+    plan_values: dict[str, Any],
+    unlabeled: Path,
+    changes: dict[str, Any],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*given: object) -> None:
+        raise AssertionError("pictures were decoded")
+
+    monkeypatch.setattr("maskwright.studies.prepared_arms.load", refuse)
+    values = {"evaluate": {"probes": [], "masks": ["random 0.5"]}, **changes}
+    with pytest.raises(MaskwrightError, match=message):
+        design(plan_values, data=str(unlabeled), **values)
+
+
 def test_pictures_without_labels_do_for_a_study_of_reconstruction(
     plan_values: dict[str, Any], unlabeled: Path
 ) -> None:

@@ -11,16 +11,13 @@ from maskwright.data.sources.open import open_source
 from maskwright.data.sources.reading import Reading
 from maskwright.data.store.splits import TEST_SHARE
 from maskwright.studies.plan import StudyPlan, build_plan, dump_plan
-from maskwright.studies.preflight import check_measuring
-from maskwright.studies.progress import QuietStream
-from maskwright.studies.record import Arm, Compute
-from maskwright.studies.step_cost import StepCost, cost_of_step, planned
-from maskwright.support.errors import MaskwrightError, NotAvailable
+from maskwright.studies.prepared_arms import prepare_arms
+from maskwright.studies.record import Compute
+from maskwright.studies.step_cost import planned
+from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.evaluate import TEST_NAMES
-from maskwright.workflows.loading.pictures import Pictures, load
-from maskwright.workflows.pretrain import complete
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import flatten, read_recipe
 
@@ -124,77 +121,35 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
 
     Raises MaskwrightError for a mistake in an arm, before anything trains.
     """
-    lengths: dict[str, Mapping[str, Any]] = {}
+    prepared, absent = prepare_arms(plan, reporter)
+    lengths: dict[str, Mapping[str, Any]] = {
+        name: {NOT_AT_HAND: reason} for name, reason in absent.items()
+    }
     costs: dict[str, Compute] = {}
-    rates: dict[str, float] = {}
-    complete_settings: dict[str, PretrainSettings] = {}
-    preparer = _ArmPreparer(plan, QuietStream(reporter))
+    for name, ready in prepared.items():
+        length, cost = planned(ready.settings, ready.pictures, ready.step_cost, plan.budget)
+        lengths[name] = length
+        costs[name] = cost
+    settings = {name: ready.settings for name, ready in prepared.items()}
+    _warn_of_twins(plan, settings, reporter)
+    rates = {name: float(complete.train.lr or 0) for name, complete in settings.items()}
+    return Design(lengths, costs, rates, settings)
+
+
+def _warn_of_twins(
+    plan: StudyPlan, settings: Mapping[str, PretrainSettings], reporter: Reporter
+) -> None:
+    """Say which arms are the same, which complete settings show of those written in two ways."""
     known: dict[str, str] = {}
-    for number, arm in enumerate(plan.arms):
-        reporter.progress("cost", number, len(plan.arms), arm.name)
-        try:
-            prepared = preparer.prepare(arm)
-        except NotAvailable as error:
-            # Without the baseline there is nothing to compare with.
-            if arm.name == plan.baseline:
-                raise
-            reporter.warn(f"Arm '{arm.name}' cannot run here; the others go on without it. {error}")
-            lengths[arm.name] = {NOT_AT_HAND: str(error)}
+    for arm in plan.arms:
+        if arm.name not in settings:
             continue
-        except MaskwrightError as error:
-            raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
-        settings = prepared.settings
-        # Complete settings show twins that are written in two ways.
-        looks = repr((settings, arm.select))
+        looks = repr((settings[arm.name], arm.select))
         if (twin := known.setdefault(looks, arm.name)) != arm.name:
             reporter.warn(
                 f"Arms '{twin}' and '{arm.name}' have the same settings, so they come out equal;"
                 " was a change forgotten?"
             )
-        length, cost = planned(settings, prepared.pictures, prepared.step_cost, plan.budget)
-        lengths[arm.name] = length
-        costs[arm.name] = cost
-        rates[arm.name] = float(settings.train.lr or 0)
-        complete_settings[arm.name] = settings
-    reporter.finish()
-    return Design(lengths, costs, rates, complete_settings)
-
-
-@dataclass(frozen=True)
-class _PreparedArm:
-    """An arm that can be trained: its complete settings, its pictures, what a step costs."""
-
-    settings: PretrainSettings
-    pictures: Pictures
-    step_cost: StepCost
-
-
-class _ArmPreparer:
-    """Prepares arms one after another; arms of the same data share its decoded pictures."""
-
-    def __init__(self, plan: StudyPlan, reporter: Reporter) -> None:
-        self._plan = plan
-        self._reporter = reporter
-        self._loaded: dict[Any, Pictures] = {}
-        self._checked: set[Any] = set()
-
-    def prepare(self, arm: Arm) -> _PreparedArm:
-        """Complete, load, cost and check one arm."""
-        plan = self._plan
-        reporter = self._reporter
-        settings, source = complete(plan.settings(arm, plan.seeds[0]), None, reporter)
-        pictures = self._loaded.get(settings.data)
-        if pictures is None:
-            pictures = load(settings.data, source, settings.train.seed, reporter)
-        step_cost = cost_of_step(settings, pictures)
-        # Whether arms can be measured depends on their data and their grid alone.
-        key = (settings.data, settings.model.patch_size)
-        if key not in self._checked:
-            check_measuring(plan.measures, settings, source, pictures, reporter)
-            self._checked.add(key)
-        # Kept only now: arms that cannot be trained should not hold pictures in memory.
-        self._loaded[settings.data] = pictures
-        return _PreparedArm(settings, pictures, step_cost)
 
 
 EITHER = " or "

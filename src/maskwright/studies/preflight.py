@@ -6,8 +6,8 @@ It needs labels, pictures to fill in, and masks that fit its grid.
 from __future__ import annotations
 
 from maskwright.data.sources.open import Source
-from maskwright.data.store.packed import PackedStore
 from maskwright.diagnostics.catalog import build_diagnostics
+from maskwright.masking.policy import Policy
 from maskwright.patches import Grid
 from maskwright.schedules import Constant
 from maskwright.studies.measures import MEASURE_SEED, MeasureSettings, read_mask
@@ -19,26 +19,38 @@ from maskwright.workflows.loading.labeled import LabeledSplit, find_split
 from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.loading.pictures import Pictures, eval_batch
 from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
+from maskwright.workflows.settings.data_settings import parse_size
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
 
-def check_measuring(
-    measures: MeasureSettings,
-    settings: PretrainSettings,
-    source: Source,
-    pictures: Pictures,
-    reporter: Reporter,
-) -> None:
-    """Refuse complete settings under which a trial would train in vain.
+def check_measuring(measures: MeasureSettings, settings: PretrainSettings) -> None:
+    """Refuse complete settings under which a trial would train in vain; nothing is decoded.
 
     Raises MaskwrightError, which says what to change in the plan.
     """
     # Labels first: they are what is most often missing.
     if measures.needs_labels or measures.diagnostics:
         _check_labels(measures, settings)
-    if measures.masks:
-        store = held_store(settings, source, pictures, reporter)
-        _check_masks(measures, settings, store, pictures.size)
+    _build_masks(measures, settings)
+
+
+def check_held_out(
+    measures: MeasureSettings,
+    settings: PretrainSettings,
+    source: Source,
+    pictures: Pictures,
+    reporter: Reporter,
+) -> None:
+    """Refuse settings that leave no pictures to fill in, or none with the maps that masks need."""
+    if not measures.masks:
+        return
+    store = held_store(settings, source, pictures, reporter)
+    maps: set[str] = set()
+    for policy in _build_masks(measures, settings):
+        maps.update(policy.traits.needed("prior"))
+    # One picture tells whether the maps are there.
+    grid = Grid.of_image(*pictures.size, settings.model.patch_size or 1)
+    eval_batch(store, pictures.size, 1, sorted(maps), grid)
 
 
 def _check_labels(measures: MeasureSettings, settings: PretrainSettings) -> None:
@@ -77,19 +89,15 @@ def _check_extras(measures: MeasureSettings, split: LabeledSplit) -> None:
     find_extra_pictures(questions, given, split)
 
 
-def _check_masks(
-    measures: MeasureSettings, settings: PretrainSettings, store: PackedStore, size: tuple[int, int]
-) -> None:
-    """Build every common mask's policy on the arm's grid, and find the maps that it looks at."""
+def _build_masks(measures: MeasureSettings, settings: PretrainSettings) -> list[Policy]:
+    """Every common mask's policy, on the arm's grid."""
+    size = parse_size(settings.data.image_size or 0)
     grid = Grid.of_image(*size, settings.model.patch_size or 1)
-    # Priors that common masks look at must be there for these pictures too.
-    maps: set[str] = set()
+    policies = []
     for mask in measures.masks:
         choice = read_mask(mask)
         try:
-            policy = build_checked_policy(choice.policy, grid, Constant(choice.ratio))
-            maps.update(policy.traits.needed("prior"))
+            policies.append(build_checked_policy(choice.policy, grid, Constant(choice.ratio)))
         except MaskwrightError as error:
             raise MaskwrightError(f"The common mask '{mask}' cannot be drawn: {error}") from error
-    # One picture tells whether the maps are there.
-    eval_batch(store, size, 1, sorted(maps), grid)
+    return policies
