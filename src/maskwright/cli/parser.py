@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from maskwright import __version__
 from maskwright.cli.commands import COMMANDS, find_arguments
-from maskwright.support.errors import did_you_mean
+from maskwright.support.errors import did_you_mean, nearest_name
 from maskwright.workflows.settings.conversion import SWITCHES
 from maskwright.workflows.settings.fields import Leaf
 
@@ -60,16 +60,23 @@ class WordParser(argparse.ArgumentParser):
 def _describe_unknown(command: str, word: str) -> str:
     """A sentence on a word that the command does not take."""
     flags = find_arguments(command).leaves
+    help_words = f"See: maskwright {command} --help"
+    taken = " ".join(_show_word(leaf) for leaf in flags if leaf.positional)
     if not word.startswith("-"):
-        taken = " ".join(_show_word(leaf) for leaf in flags if leaf.positional)
         return (
             f"'{word}' is one word too many: {command} takes"
-            f" {taken or 'no words beside its flags'}. See: maskwright {command} --help"
+            f" {taken or 'no words beside its flags'}. {help_words}"
         )
     # --epoch=3 is looked up by its name alone.
     word = word.split("=")[0]
-    known = [name for leaf in flags if not leaf.positional for name in leaf.words]
-    return f"Unknown argument '{word}'.{did_you_mean(word, known)} See: maskwright {command} --help"
+    # Dashes stand before every flag, and with them any two look alike.
+    known = {name.lstrip("-"): name for leaf in flags if not leaf.positional for name in leaf.words}
+    near = nearest_name(word.lstrip("-"), known)
+    if near is not None:
+        return f"Unknown argument '{word}'. Did you mean '{known[near]}'? {help_words}"
+    # What was meant may be a word that needs no flag, such as the pictures.
+    words = f" {command} takes {taken} without flags." if taken else ""
+    return f"Unknown argument '{word}'.{words} {help_words}"
 
 
 def build_parser(words: Iterable[str] = ()) -> WordParser:

@@ -28,9 +28,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("blok", ["random", "block"])
     " Did you mean 'block'?"
     """
+    near = nearest_name(name, known)
+    return f" Did you mean '{near}'?" if near else ""
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like this one; None when none is near."""
     # below half of the letters in common, a guess confuses more than it helps
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    return near[0] if near else None
 
 
 def unknown_name(
