@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.support.environment import describe_device, pick_device, versions
+from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings, write_json
 from maskwright.support.notebook import lines_html, usual_reporter
 from maskwright.support.reporting import Reporter, say_result
@@ -124,7 +127,7 @@ def _prepare(settings: EvaluateSettings, group: Group, reporter: Reporter) -> _P
     find_readout(settings.features)
     runs = [settings.run] if isinstance(settings.run, (str, Path)) else list(settings.run)
     target = pick_device(settings.device)
-    encoders = load_encoders(runs, name_runs(runs), settings.data, target)
+    encoders = _load(runs, settings.data, target)
     shared = EvaluationContext(
         pictures=labeled_settings(settings, settings.data, runs[0], encoders[0].settings),
         baselines=settings.baselines,
@@ -137,6 +140,16 @@ def _prepare(settings: EvaluateSettings, group: Group, reporter: Reporter) -> _P
         group=group,
     )
     return _Prepared(probes, runs, encoders, shared)
+
+
+def _load(runs: Sequence[str | Path], data: str | None, device: torch.device) -> list[NamedEncoder]:
+    """The encoders; a last word that is none of them was perhaps meant to be the pictures."""
+    try:
+        return load_encoders(runs, name_runs(runs), data, device)
+    except MaskwrightError as error:
+        if data is not None or len(runs) == 1:
+            raise
+        raise MaskwrightError(f"{error} Pictures come behind --data.") from error
 
 
 def _describe(settings: EvaluateSettings, evaluation: Evaluation, device: str) -> dict[str, Any]:

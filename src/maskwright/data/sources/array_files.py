@@ -15,6 +15,7 @@ from maskwright.data.sources.file_names import extension
 from maskwright.data.sources.folder_splits import SPLITS
 from maskwright.data.sources.identity import State, file_state
 from maskwright.data.sources.source_kind import LocatedPath, SourceKind
+from maskwright.support.array_errors import array_fault
 from maskwright.support.errors import MaskwrightError
 
 # Names that people give to pictures and labels in a .npz file, the usual ones first.
@@ -45,8 +46,8 @@ def open_array_file(
         raise  # it is a ValueError as well, and says already what is wrong
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise MaskwrightError(
-            f"Cannot read the arrays of '{path}': {error}. Save it with numpy.save or numpy.savez,"
-            " without objects."
+            f"Cannot read the arrays of '{path}': {array_fault(error)}. Save it with numpy.save or"
+            " numpy.savez, without objects."
         ) from error
 
 

@@ -22,6 +22,7 @@ from maskwright.data.pixels.pixel_values import fit_pixels, to_channels_last
 from maskwright.data.pixels.value_range import UNKNOWN, ValueRanges
 from maskwright.data.sources.file_sample import measure_ranges, sample_files
 from maskwright.data.sources.identity import identity_of
+from maskwright.support.array_errors import array_fault
 
 
 class Storage(Protocol):
@@ -143,5 +144,5 @@ class PictureFiles:
 def _load_array(data: bytes) -> np.ndarray:
     try:
         return np.load(BytesIO(data), allow_pickle=False)
-    except (EOFError, OSError) as error:
-        raise ValueError(f"not a whole .npy file ({error})") from error
+    except (EOFError, OSError, ValueError) as error:
+        raise ValueError(f"not a whole .npy file ({array_fault(error)})") from error

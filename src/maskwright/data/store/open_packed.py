@@ -12,6 +12,7 @@ from torch import Tensor
 
 from maskwright.data.store.chunks import damage
 from maskwright.data.store.packed import FACTS, FORMAT, INDEX, PIXELS, PackedStore, Skipped
+from maskwright.support.array_errors import array_fault
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json
 
@@ -59,7 +60,7 @@ def _read_index(folder: Path) -> dict[str, Tensor]:
         with (folder / INDEX).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _damaged(folder, f"its index cannot be read: {error}") from error
+        raise _damaged(folder, f"its index cannot be read: {array_fault(error)}") from error
 
 
 def _damaged(folder: Path, defect: str) -> MaskwrightError:

@@ -18,6 +18,7 @@ from maskwright.masking.policy import Policy, check_fits
 from maskwright.masking.selected import SelectedPolicy
 from maskwright.patches import Grid, visible_count
 from maskwright.schedules import Schedule
+from maskwright.support.array_errors import array_fault
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.support.shorthand import Call, plain, split_list
 from maskwright.weights.scorer_file import load_scorer
@@ -156,7 +157,7 @@ def _read_mask(file: Path) -> np.ndarray:
     except MaskwrightError:
         raise
     except (OSError, ValueError) as error:
-        raise MaskwrightError(f"Could not read the mask '{file}': {error}.") from error
+        raise MaskwrightError(f"Could not read the mask '{file}': {array_fault(error)}.") from error
     if array.ndim not in (2, 3):
         raise MaskwrightError(
             f"The mask '{file}' has shape {array.shape}; expected (height, width) or (masks,"

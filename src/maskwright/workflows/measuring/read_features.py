@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.support.array_errors import array_fault
 from maskwright.support.errors import MaskwrightError
 
 _WAY = "Write one with: maskwright embed RUN DATA --out features.npz."
@@ -50,7 +51,9 @@ def read_features(place: str | Path) -> FeatureTable:
         with np.load(path, allow_pickle=False) as arrays:
             columns: dict[str, Any] = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise MaskwrightError(f"'{path}' cannot be read as features ({error}). {_WAY}") from error
+        raise MaskwrightError(
+            f"'{path}' cannot be read as features ({array_fault(error)}). {_WAY}"
+        ) from error
     return _table(path, columns)
 
 
