@@ -144,13 +144,13 @@ def measure_encoders(
         features[name] = context.describe_features()
         tested[name] = context.test.keys
     assert first is not None, "there is at least one encoder"
-    baselines = [name for name in results if name not in paths]
+    differences = measure_differences(results, tested, shared.seed, results.keys() - paths.keys())
     measured = {
         "features": features,
         "seen": seen,
         "near_duplicates": near,
         "results": results,
-        "differences": measure_differences(results, tested, shared.seed, baselines),
+        "differences": differences,
     }
     return Evaluation(first, measured, files)
 
