@@ -125,8 +125,7 @@ def measure_encoders(
     tested: dict[str, Sequence[str]] = {}
     features: dict[str, Any] = {}
     files: dict[str, Any] = {}
-    near = None
-    first: Labeled | None = None
+    near, first = None, None
     for context, pictures in probe_contexts(encoders, shared):
         name = context.subject.name
         # The pictures are described once, as the first encoder sees them.
@@ -136,8 +135,8 @@ def measure_encoders(
             _say_features(context)
         # Baselines were trained on nothing, so only runs may have seen the test pictures.
         if name in paths:
-            test, data = pictures.test, shared.pictures.data
-            seen[name] = report_seen(paths[name], test, data, shared.reporter)
+            data = shared.pictures.data
+            seen[name] = report_seen(paths[name], pictures.test, data, shared.reporter)
         results[name], files[name] = _measure_all(context, probes)
         if name not in paths:
             _drop_heads(files[name])
