@@ -302,15 +302,21 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def format_time_to(rows: list[dict[str, Any]], peer: str, goal: dict[str, Any]) -> str:
-    """When our arm first measured as well as a peer did in the end, in the same seed."""
+    """When each other arm first measured as well as a peer did in the end, in the same seed."""
     wanted = goal["linear"][0]
     whole = f"{goal['seconds']:.0f} s, {goal['steps']:,} steps"
-    reported = f"seed {goal['seed']}: {peer} ends at linear {wanted:.1f} after {whole}"
-    for row in rows:
-        passed = row["arm"] == "ours" and row["seed"] == goal["seed"] and row["linear"][0] >= wanted
+    reported = [f"seed {goal['seed']}: {peer} ends at linear {wanted:.1f} after {whole}"]
+    same_seed = [row for row in rows if row["seed"] == goal["seed"] and row["arm"] != peer]
+    for arm in dict.fromkeys(row["arm"] for row in same_seed):
+        passed = [row for row in same_seed if row["arm"] == arm and row["linear"][0] >= wanted]
         if passed:
-            return f"{reported}; ours was there by {row['seconds']:.0f} s, {row['steps']:,} steps"
-    return f"{reported}; ours never was there"
+            first = passed[0]
+            reported.append(
+                f"{arm} was there by {first['seconds']:.0f} s, {first['steps']:,} steps"
+            )
+        else:
+            reported.append(f"{arm} never was there")
+    return "; ".join(reported)
 
 
 if __name__ == "__main__":
