@@ -42,7 +42,8 @@ def prepare_arms(
     absent: dict[str, str] = {}
     # Decoding may take minutes, and a misspelled policy in the last arm needs none of it.
     completed: dict[str, tuple[PretrainSettings, Source]] = {}
-    for arm in plan.arms:
+    for number, arm in enumerate(plan.arms):
+        reporter.progress("check", number, len(plan.arms), arm.name)
         with _naming(arm.name, plan, absent, reporter):
             completed[arm.name] = preparer.complete(arm)
 

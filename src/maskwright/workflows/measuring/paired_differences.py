@@ -41,7 +41,7 @@ def measure_differences(
         # Encoders of other sizes may skip other pictures, and then no pairs can be made.
         if tested[other] != tested[first]:
             continue
-        # What was trained stands first, so that a plus is its gain.
+        # What was trained stands first, so that a plus is its gain; of errors, a minus is.
         name, reference = (first, other) if other in baselines else (other, first)
         measured: dict[str, Difference] = {}
         for probe, result in results[name].items():
