@@ -113,6 +113,7 @@ def test_animask_compares_its_three_strategies_and_four_ratios_with_random() -> 
         assert {0.25, 0.5, 0.75, 0.9, "0.25->0.5"} <= ratios
         assert plan.budget is not None, "compared at matched compute"
         assert {"loss", "psnr", "ssim"} == set(plan.measures.filled)
+        assert not plan.measures.needs_labels, "drawings of no classes can be compared"
 
 
 def test_stl10_has_both_models_each_change_alone_and_all_its_probes() -> None:
