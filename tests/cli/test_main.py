@@ -49,7 +49,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         (["list", "polices"], "Did you mean 'policies'?"),
         (["inspect", "/no/such/file"], "There is no file or run"),
         (["evaluate", "/no/such/run"], "There is no run or checkpoint"),
-        (["evaluate", "zoo:dead-leaves-32", "/no/such/photos"], "Pictures come behind --data"),
+        (["evaluate", "zoo:dead-leaves-32", "/no/such/photos"], "they come behind --data"),
         (["neighbors", __file__], "is not an array file of NumPy"),
         (["evaluate", "/no/such/run", "--probe", "knnn"], "Did you mean 'knn'?"),
         (["reconstruct", "/no/such/run", "x.png"], "There is no run or checkpoint"),

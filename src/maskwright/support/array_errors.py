@@ -9,6 +9,10 @@ def array_fault(error: Exception) -> str:
     NumPy takes every file without its own first bytes for a pickle, and advises to load it all the
     same. A pickle can run code, so nobody should follow that.
     """
-    if "allow_pickle" in str(error):
+    told = str(error)
+    if "allow_pickle" in told:
         return "it is not an array file of NumPy, or it holds objects"
-    return str(error)
+    # Where a .npy file alone will do, NumPy compares its first bytes and shows them.
+    if "magic string" in told:
+        return "it is not an array file of NumPy"
+    return told

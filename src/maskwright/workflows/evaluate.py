@@ -149,7 +149,7 @@ def _load(runs: Sequence[str | Path], data: str | None, device: torch.device) ->
     except MaskwrightError as error:
         if data is not None or len(runs) == 1:
             raise
-        raise MaskwrightError(f"{error} Pictures come behind --data.") from error
+        raise MaskwrightError(f"{error} If it names pictures: they come behind --data.") from error
 
 
 def _describe(settings: EvaluateSettings, evaluation: Evaluation, device: str) -> dict[str, Any]:
