@@ -115,6 +115,14 @@ def test_an_unknown_diagnostic_is_told(plan_values: dict[str, Any]) -> None:
 def test_kept_epochs_other_pictures_and_losses_are_measured_where_a_plan_asks(
     plan_values: dict[str, Any], pictures: Path, tmp_path: Path
 ) -> None:
+    maps = tmp_path / "maps"
+    for path in pictures.rglob("*.png"):
+        with Image.open(path) as picture:
+            dark = picture.convert("L").point([0] * 128 + [1] * 128)
+        name = maps / path.relative_to(pictures)
+        name.parent.mkdir(parents=True, exist_ok=True)
+        dark.save(name)
+    dense = f"segmentation(maps='{maps}')"
     length = {"steps": None, "epochs": 2, "keep": [1]}
     values = {
         **plan_values,
@@ -122,7 +130,7 @@ def test_kept_epochs_other_pictures_and_losses_are_measured_where_a_plan_asks(
         "arms": {"random": {}, "grid": {"policy": "grid"}},
         "budget": None,
         "evaluate": {
-            "probes": ["knn"],
+            "probes": ["knn", dense],
             "masks": ["random 0.75"],
             "filled": ["loss"],
             "pictures": 8,
@@ -135,6 +143,7 @@ def test_kept_epochs_other_pictures_and_losses_are_measured_where_a_plan_asks(
     record = study(tmp_path / "plan.yaml", out=tmp_path / "study", heartbeat=QUICK)
     trial = record.trials[0]
     assert "knn top1 at epoch 1" in trial.numbers
+    assert f"{dense} miou at epoch 1" in trial.numbers
     # The same pictures under the same probe give the same accuracy.
     assert trial.numbers[f"knn top1 on {pictures.name}"] == trial.numbers["knn top1"]
     (written,) = (tmp_path / "study" / str(trial.run) / "losses").glob("*.json")

@@ -49,6 +49,10 @@ def design(values: dict[str, Any], **changes: Any) -> Design:
             r"common mask 'block\(size=4\) 0.75' cannot be drawn",
         ),
         ({"probes": [], "masks": ["foreground 0.5"], "val": "0.5"}, "has no map 'foreground'"),
+        (
+            {"probes": ["segmentation(maps=parts)"], "masks": []},
+            "Probes could not be measured .* no maps at 'parts'",
+        ),
     ],
 )
 def test_a_study_that_could_not_be_measured_is_refused(
@@ -62,6 +66,22 @@ def test_a_study_that_could_not_be_measured_is_refused(
             base={**plan_values["base"], "val": val},
             evaluate=changes,
         )
+
+
+def test_maps_of_other_pictures_are_refused(
+    plan_values: dict[str, Any], unlabeled: Path, tmp_path: Path
+) -> None:
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    Image.new("L", (32, 32)).save(maps / "another.png")
+    evaluate = {"probes": [f"segmentation(maps='{maps}')"], "masks": []}
+    with pytest.raises(MaskwrightError, match="None of the pictures has a map"):
+        design(plan_values, data=str(unlabeled), evaluate=evaluate)
+
+    for path in unlabeled.iterdir():
+        with Image.open(path) as picture:
+            Image.new("L", picture.size).save(maps / path.name)
+    assert design(plan_values, data=str(unlabeled), evaluate=evaluate).lengths
 
 
 @pytest.mark.parametrize(

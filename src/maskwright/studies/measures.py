@@ -92,7 +92,7 @@ class MeasureSettings:
         find_readout(self.features)
         check_at_least("evaluate.limit", self.limit, 2)
         check_at_least("evaluate.pictures", self.pictures, 1)
-        self._parsed_probes()
+        self.parsed_probes()
         for mask in self.masks:
             read_mask(mask)
         for name in self.filled:
@@ -120,7 +120,7 @@ class MeasureSettings:
         # Under their names in results, whatever spaces the plan has.
         probes = [
             kind.metric(name, probe.looks_at)
-            for name, probe in self._parsed_probes().items()
+            for name, probe in self.parsed_probes().items()
             for kind in PROBE_METRICS
             if kind.task == probe.task
         ]
@@ -131,7 +131,7 @@ class MeasureSettings:
             main = scorers[0].name
         elif main is None and probes:
             # The first metric of the last probe, which is the strongest one by custom.
-            last = next(reversed(self._parsed_probes()))
+            last = next(reversed(self.parsed_probes()))
             main = next(metric.name for metric in probes if metric.name.startswith(f"{last} "))
         elif main is None and filled:
             main = filled[0].name
@@ -143,7 +143,7 @@ class MeasureSettings:
         """The common masks, written in one way."""
         return [format_mask(read_mask(mask)) for mask in self.masks]
 
-    def _parsed_probes(self) -> dict[str, Probe]:
+    def parsed_probes(self) -> dict[str, Probe]:
         """The probes by the names that results carry, written in one way.
 
         Raises MaskwrightError for unknown probes and options.
@@ -156,13 +156,13 @@ class MeasureSettings:
 
     def frozen_probes(self) -> list[str]:
         """The probes that leave the encoder as it is, in the words of the plan."""
-        parsed = zip(self.probes, self._parsed_probes().values(), strict=True)
+        parsed = zip(self.probes, self.parsed_probes().values(), strict=True)
         return [text for text, probe in parsed if probe.looks_at.startswith("frozen")]
 
     @property
     def needs_labels(self) -> bool:
         """Whether any probe asks for the classes of pictures."""
-        return any(probe.task == "classes" for probe in self._parsed_probes().values())
+        return any(probe.task == "classes" for probe in self.parsed_probes().values())
 
     @property
     def main_metric(self) -> Metric:

@@ -1,6 +1,6 @@
 """Checks before anything trains that a finished arm could be measured.
 
-It needs labels, pictures to fill in, and masks that fit its grid.
+It needs labels or maps, pictures to fill in, and masks that fit its grid.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from maskwright.workflows.building.policies import build_checked_policy
 from maskwright.workflows.loading.labeled import LabeledSplit, find_split
 from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.loading.pictures import Pictures, eval_batch
+from maskwright.workflows.loading.plain_split import find_plain_split
 from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
+from maskwright.workflows.measuring.probe_context import ReadsTruth
 from maskwright.workflows.settings.data_settings import parse_size
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
+
+_IN_VAIN = "Probes could not be measured after the training:"
 
 
 def check_measuring(measures: MeasureSettings, settings: PretrainSettings) -> None:
@@ -34,7 +38,20 @@ def check_measuring(measures: MeasureSettings, settings: PretrainSettings) -> No
     _build_masks(measures, settings)
 
 
-def check_held_out(
+def check_pictures(
+    measures: MeasureSettings,
+    settings: PretrainSettings,
+    source: Source,
+    pictures: Pictures,
+    reporter: Reporter,
+) -> None:
+    """Refuse settings under which decoded pictures lack what masks or probes need."""
+    if measures.masks:
+        _check_held_out(measures, settings, source, pictures, reporter)
+    _check_truth(measures, settings, pictures, reporter)
+
+
+def _check_held_out(
     measures: MeasureSettings,
     settings: PretrainSettings,
     source: Source,
@@ -42,8 +59,6 @@ def check_held_out(
     reporter: Reporter,
 ) -> None:
     """Refuse settings that leave no pictures to fill in, or none with the maps that masks need."""
-    if not measures.masks:
-        return
     store = held_store(settings, source, pictures, reporter)
     maps: set[str] = set()
     for policy in _build_masks(measures, settings):
@@ -53,26 +68,46 @@ def check_held_out(
     eval_batch(store, pictures.size, 1, sorted(maps), grid)
 
 
-def _check_labels(measures: MeasureSettings, settings: PretrainSettings) -> None:
-    """Find the labeled pictures as the probes will."""
+def _check_truth(
+    measures: MeasureSettings, settings: PretrainSettings, pictures: Pictures, reporter: Reporter
+) -> None:
+    """Look for the maps and values that probes want, in the pictures that they will read."""
+    probes = [probe for probe in measures.parsed_probes().values() if isinstance(probe, ReadsTruth)]
+    if not probes:
+        return
+    try:
+        split = find_plain_split(_labeled_settings(measures, settings), reporter)
+        opened = split.open(pictures.size, settings.data.channels or 3, reporter)
+        for probe in probes:
+            probe.check_truth(opened.train)
+            probe.check_truth(opened.test)
+    except MaskwrightError as error:
+        raise MaskwrightError(f"{_IN_VAIN} {error}") from error
+
+
+def _labeled_settings(measures: MeasureSettings, settings: PretrainSettings) -> LabeledSettings:
+    """Where the pictures of probes are."""
     # The study's own label file speaks of the study's own pictures alone.
     labels = measures.labels
     if labels is None and measures.data is None:
         labels = settings.data.labels
+    return LabeledSettings(
+        data=measures.data or settings.data.data,
+        labels=labels,
+        limit=measures.limit,
+        seed=MEASURE_SEED,
+        value_range=settings.data.value_range,
+        pages=settings.data.pages,
+    )
+
+
+def _check_labels(measures: MeasureSettings, settings: PretrainSettings) -> None:
+    """Find the labeled pictures as the probes will."""
     try:
-        split = find_split(
-            LabeledSettings(
-                data=measures.data or settings.data.data,
-                labels=labels,
-                limit=measures.limit,
-                seed=MEASURE_SEED,
-                value_range=settings.data.value_range,
-                pages=settings.data.pages,
-            )
-        )
+        split = find_split(_labeled_settings(measures, settings))
     except MaskwrightError as error:
         raise MaskwrightError(
-            f"Probes could not be measured after the training: {error} Or measure reconstruction"
+            f"{_IN_VAIN} {error} Or measure reconstruction"
             " alone: evaluate.probes: [] in a plan, --probes none for compare."
         ) from error
     _check_extras(measures, split)

@@ -46,15 +46,15 @@ AT_EPOCH = " at epoch "
 
 
 def measure_kept(run: Run, measures: MeasureSettings, reporter: Reporter) -> dict[str, float]:
-    """Top-1 of every frozen probe on the weights of every epoch that the run kept."""
+    """The first metric of every frozen probe on the weights of every epoch that the run kept."""
     probes = measures.frozen_probes()
-    top1 = PROBE_METRICS[0]
     numbers: dict[str, float] = {}
     for epoch, path in RunFolder(run.path).kept_epochs().items():
         results = _probe(path, run, measures, probes, reporter) if probes else {}
         for probe, result in results.items():
-            name = f"{top1.name(probe)}{AT_EPOCH}{epoch}"
-            numbers[name] = float(top1.read(result)["value"])
+            # Top-1 where classes are told; segmentation and regression have others.
+            name, interval = next(read_metrics({probe: result}))
+            numbers[f"{name}{AT_EPOCH}{epoch}"] = float(interval["value"])
     return numbers
 
 

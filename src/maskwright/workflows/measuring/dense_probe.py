@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from maskwright.data.maps.picture_maps import UnusableMap, open_map_source
 from maskwright.data.store.packed import PackedStore
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.dense import DenseExample
@@ -38,9 +39,22 @@ def shown_pictures(context: ProbeContext, examples: Examples) -> list[DenseExamp
     return shown
 
 
+def check_maps(place: str, store: PackedStore) -> None:
+    """Refuse maps that cannot be found, or of which no picture of the store has one."""
+    source = open_map_source(place, store)
+    # Maps may be rare, so all are asked for; one that is missing takes no time.
+    for index in range(len(store)):
+        try:
+            source.read(store, index)
+        except UnusableMap:
+            continue
+        return
+    raise no_maps()
+
+
 def no_maps() -> MaskwrightError:
-    """What is said where no test picture has a map."""
+    """What is said where no picture has a map."""
     return MaskwrightError(
-        "No test picture has a map that says anything about it. Check that maps are named like the"
-        " pictures, and have their shape."
+        "None of the pictures has a map that says anything about it. Check that maps are named"
+        " like the pictures, and have their shape."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from maskwright.data.store.packed import PackedStore
 from maskwright.evaluation.feature_cache import FeatureCache
@@ -34,6 +34,14 @@ class Probe(Protocol):
 
     def measure(self, context: ProbeContext) -> dict[str, Any]:
         """Numbers ready for JSON: those of the task with intervals, protocol, notes."""
+
+
+@runtime_checkable
+class ReadsTruth(Protocol):
+    """A probe whose truth lies in maps or tables, not in the classes of pictures."""
+
+    def check_truth(self, store: PackedStore) -> None:
+        """Raise MaskwrightError where these pictures have none; called before a training."""
 
 
 Values = TypeVar("Values")

@@ -28,6 +28,7 @@ from maskwright.visual.png import to_png_bytes
 from maskwright.workflows.measuring.dense_probe import (
     EXAMPLES,
     Examples,
+    check_maps,
     no_maps,
     shown_pictures,
     tokens_for,
@@ -81,6 +82,13 @@ class RegressionProbe:
     def measure(self, context: ProbeContext) -> dict[str, Any]:
         """Fit on train, tuned on a part of it, and predict the test once."""
         return self._of_pictures(context) if self.values else self._of_pixels(context)
+
+    def check_truth(self, store: PackedStore) -> None:
+        """Refuse values or maps that cannot be found."""
+        if self.values:
+            _known(open_values(self.values).of(store), store)
+        else:
+            check_maps(self.maps, store)
 
     def _of_pictures(self, context: ProbeContext) -> dict[str, Any]:
         """A number for each picture, from the features that the readout says."""

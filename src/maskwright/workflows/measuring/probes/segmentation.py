@@ -26,6 +26,7 @@ from maskwright.visual.png import to_png_bytes
 from maskwright.workflows.measuring.dense_probe import (
     EXAMPLES,
     Examples,
+    check_maps,
     no_maps,
     shown_pictures,
     tokens_for,
@@ -100,6 +101,10 @@ class SegmentationProbe(SegmentationFit):
             "protocol": self._protocol(tokens),
             "notes": self._notes(train, test, scores),
         }
+
+    def check_truth(self, store: PackedStore) -> None:
+        """Refuse maps that cannot be found."""
+        check_maps(self.maps, store)
 
     def _labels(
         self, context: ProbeContext, store: PackedStore, like: LabelMaps | None
