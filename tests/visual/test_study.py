@@ -25,6 +25,14 @@ DOTS = [
 ]
 
 
+def test_a_name_wider_than_the_figure_takes_two_lines() -> None:
+    name = "segmentation(maps=parts, blocks=all, balanced=True) miou"
+    short, wide = interval_plot(DOTS, "top-1"), interval_plot(DOTS, name)
+    assert wide.axes[0].get_xlabel().replace("\n", " ") == name
+    assert "\n" in wide.axes[0].get_xlabel()
+    assert wide.get_figheight() > short.get_figheight()
+
+
 def test_intervals_stand_where_the_numbers_are_and_arms_without_one_have_none():
     axes = interval_plot(DOTS, "top-1").axes[0]
     assert [line.get_xydata().tolist() for line in axes.get_lines()] == [[[0.48, 0], [0.52, 0]]]

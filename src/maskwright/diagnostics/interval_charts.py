@@ -17,10 +17,15 @@ def interval_line(label: str, steps: Steps) -> Line:
     )
 
 
-def interval_bars(label: str, groups: Steps) -> Bars:
-    """A bar for each named group with its interval."""
+def interval_bars(label: str, groups: Steps, *, is_reference: bool = False) -> Bars:
+    """A bar for each named group with its interval; a reference is drawn in gray."""
     return Bars(
-        label, tuple(groups), _ends(groups, "value"), _ends(groups, "low"), _ends(groups, "high")
+        label,
+        tuple(groups),
+        _ends(groups, "value"),
+        _ends(groups, "low"),
+        _ends(groups, "high"),
+        is_reference,
     )
 
 

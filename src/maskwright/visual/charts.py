@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.axes import Band, draw_band, draw_dashed, write_heading
 from maskwright.visual.chart_style import ANNOTATION_SIZE, CHART_STYLE
-from maskwright.visual.palette import INK, QUIET, SERIES
+from maskwright.visual.palette import FAINT, INK, QUIET, SERIES
 
 # Legend entries up to this many letters fit twice beside each other in one panel.
 _HALF_A_PANEL = 25
@@ -22,6 +22,8 @@ _HALF_A_PANEL = 25
 _HEIGHT, _NOTE_HEIGHT, _LEGEND_HEIGHT = 4.6, 0.16, 0.2
 # Beyond this many groups their names would touch each other and are written at a slant.
 _MOST_LEVEL_NAMES = 8
+# Across bars of the second and third round of colors.
+_HATCHES = (None, "//", "..")
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ class Bars:
     groups: the names under the bars.
     values: one per group; a value that is NaN has no bar.
     lows, highs: the ends of their intervals.
+    is_reference: drawn in gray, because it is what the others are held against.
     """
 
     label: str
@@ -137,6 +140,7 @@ class Bars:
     values: tuple[float, ...]
     lows: tuple[float, ...]
     highs: tuple[float, ...]
+    is_reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -199,8 +203,12 @@ def _draw_bars(axes: Axes, bars: Bars, groups: list[str], index: int, num_series
     # Matplotlib wants the lengths of the two halves of an interval, not its ends.
     below = [abs(bars.values[at] - bars.lows[at]) for at in shown]
     above = [abs(bars.values[at] - bars.highs[at]) for at in shown]
-    color = SERIES[index % len(SERIES)]
-    axes.bar(positions, values, width * 0.92, color=color, alpha=0.85, label=bars.label)
+    color = FAINT if bars.is_reference else SERIES[index % len(SERIES)]
+    # Beyond the colors there are, the same ones come again with lines across.
+    hatch = None if bars.is_reference else _HATCHES[index // len(SERIES) % len(_HATCHES)]
+    axes.bar(
+        positions, values, width * 0.92, color=color, alpha=0.85, hatch=hatch, label=bars.label
+    )
     if shown:
         axes.errorbar(
             positions,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from maskwright.visual.chart_style import PAGE_STYLE, PAGE_TEXT
 from maskwright.visual.palette import INK, QUIET, SERIES
 
 WIDTH = 4.0
+# Letters under the axis, where the names of arms take a third of the width.
+_AXIS_LETTERS = 46
 """Inches; a phone shows them at about life size."""
 KINDS = {
     "baseline": (INK, "D"),
@@ -78,7 +81,9 @@ def interval_plot(dots: Sequence[Dot], axis: str, zero: bool = False) -> Figure:
     """
     if not dots:
         raise MaskwrightError("An interval plot needs at least one arm.")
-    figure, axes = _figure(0.75 + 0.27 * len(dots))
+    # Names of metrics may be longer than the figure is wide.
+    lines = textwrap.wrap(axis, _AXIS_LETTERS, break_on_hyphens=False)
+    figure, axes = _figure(0.6 + 0.15 * len(lines) + 0.27 * len(dots))
     for row, dot in enumerate(dots):
         _draw_interval(axes, row, dot)
     if zero:
@@ -86,7 +91,7 @@ def interval_plot(dots: Sequence[Dot], axis: str, zero: bool = False) -> Figure:
     axes.set_yticks(range(len(dots)), [dot.label for dot in dots])
     # Upside down, so that the first arm is at the top.
     axes.set_ylim(len(dots) - 0.5, -0.5)
-    axes.set_xlabel(axis)
+    axes.set_xlabel("\n".join(lines))
     axes.locator_params(axis="x", nbins=5)
     return figure
 

@@ -59,7 +59,7 @@ def accuracy_drawings(record: StudyRecord, findings: Sequence[Finding]) -> list[
         series.append(interval_bars(labels[arm.name], bars))
     floors = {name: _floor_bar(finding) for name, finding in probes.items()}
     if any(floor["value"] is not None for floor in floors.values()):
-        series.append(interval_bars("random weights", floors))
+        series.append(interval_bars("random weights", floors, is_reference=True))
     title = "Top-1 by probe, means over seeds with 95% t intervals"
     figure = bar_chart(BarPanel("", "top-1", series), title)
     return [Drawing(to_svg(figure, title), f"{title}; of random weights over test pictures.")]
