@@ -55,6 +55,8 @@ def test_arms_train_their_scorers_on_one_frozen_run(
     assert leaking["settings"]["select"] == {"encode": "all", "mix": "interpolate"}
     assert leaking["seeds"]["0"]["pretraining_minutes"] > 0
     assert leaking["means"]["kept"]["mean"] == record.trials[0].numbers["kept"]
+    page = (tmp_path / "study" / "report.md").read_text()
+    assert "select.encode: all, select.mix: interpolate" in page, "the page says how arms differ"
 
 
 def test_arms_that_pretrain_alike_share_a_folder(scorer_values: dict[str, Any]) -> None:

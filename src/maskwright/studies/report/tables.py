@@ -52,7 +52,10 @@ def design_table(record: StudyRecord) -> Table:
     rows = []
     for arm in record.arms:
         done = len(record.finished(arm.name))
-        settings = ", ".join(f"{name}: {value}" for name, value in arm.settings.items())
+        # Scorers differ in a section of their own.
+        scorer = {f"select.{name}": value for name, value in arm.select.items()}
+        written = {**arm.settings, **scorer}
+        settings = ", ".join(f"{name}: {value}" for name, value in written.items())
         rows.append([arm.name, settings or "as the plan's base", f"{done} of {len(record.seeds)}"])
     return Table(["arm", "settings", "trials done"], rows, _arm_kinds(record))
 
