@@ -18,7 +18,7 @@ from maskwright.workflows.building.policies import build_checked_policy
 from maskwright.workflows.loading.labeled import LabeledSplit, find_split
 from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.loading.pictures import Pictures, eval_batch
-from maskwright.workflows.loading.plain_split import find_plain_split
+from maskwright.workflows.loading.plain_split import find_probe_split
 from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
 from maskwright.workflows.measuring.probe_context import ReadsTruth
 from maskwright.workflows.settings.data_settings import parse_size
@@ -38,20 +38,7 @@ def check_measuring(measures: MeasureSettings, settings: PretrainSettings) -> No
     _build_masks(measures, settings)
 
 
-def check_pictures(
-    measures: MeasureSettings,
-    settings: PretrainSettings,
-    source: Source,
-    pictures: Pictures,
-    reporter: Reporter,
-) -> None:
-    """Refuse settings under which decoded pictures lack what masks or probes need."""
-    if measures.masks:
-        _check_held_out(measures, settings, source, pictures, reporter)
-    _check_truth(measures, settings, pictures, reporter)
-
-
-def _check_held_out(
+def check_held_out(
     measures: MeasureSettings,
     settings: PretrainSettings,
     source: Source,
@@ -59,6 +46,8 @@ def _check_held_out(
     reporter: Reporter,
 ) -> None:
     """Refuse settings that leave no pictures to fill in, or none with the maps that masks need."""
+    if not measures.masks:
+        return
     store = held_store(settings, source, pictures, reporter)
     maps: set[str] = set()
     for policy in _build_masks(measures, settings):
@@ -68,15 +57,17 @@ def _check_held_out(
     eval_batch(store, pictures.size, 1, sorted(maps), grid)
 
 
-def _check_truth(
+def check_truth(
     measures: MeasureSettings, settings: PretrainSettings, pictures: Pictures, reporter: Reporter
 ) -> None:
-    """Look for the maps and values that probes want, in the pictures that they will read."""
+    """Refuse settings under which the pictures of probes lack the maps or values they want."""
     probes = [probe for probe in measures.parsed_probes().values() if isinstance(probe, ReadsTruth)]
     if not probes:
         return
     try:
-        split = find_plain_split(_labeled_settings(measures, settings), reporter)
+        split = find_probe_split(
+            _labeled_settings(measures, settings), reporter, needs_labels=measures.needs_labels
+        )
         opened = split.open(pictures.size, settings.data.channels or 3, reporter)
         for probe in probes:
             probe.check_truth(opened.train)

@@ -9,7 +9,7 @@ from typing import Any
 
 from maskwright.data.sources.open import Source
 from maskwright.studies.plan import StudyPlan
-from maskwright.studies.preflight import check_measuring, check_pictures
+from maskwright.studies.preflight import check_held_out, check_measuring, check_truth
 from maskwright.studies.progress import QuietStream
 from maskwright.studies.record import Arm
 from maskwright.studies.step_cost import StepCost, cost_of_step
@@ -102,7 +102,9 @@ class _Preparer:
         step_cost = cost_of_step(settings, pictures)
         key = (settings.data, settings.model.patch_size)
         if key not in self._fillable:
-            check_pictures(self._plan.measures, settings, source, pictures, self._reporter)
+            measures = self._plan.measures
+            check_held_out(measures, settings, source, pictures, self._reporter)
+            check_truth(measures, settings, pictures, self._reporter)
             self._fillable.add(key)
         # Kept only now: arms that cannot be trained should not hold pictures in memory.
         self._loaded[settings.data] = pictures

@@ -16,9 +16,9 @@ from maskwright.visual.chart_style import PAGE_STYLE, PAGE_TEXT
 from maskwright.visual.palette import INK, QUIET, SERIES
 
 WIDTH = 4.0
+"""Inches; a phone shows them at about life size."""
 # Letters under the axis, where the names of arms take a third of the width.
 _AXIS_LETTERS = 46
-"""Inches; a phone shows them at about life size."""
 KINDS = {
     "baseline": (INK, "D"),
     "better": (SERIES[0], "^"),

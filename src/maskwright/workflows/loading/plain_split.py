@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from maskwright.data.store.splits import limited
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.loading.labeled import Labeled
+from maskwright.workflows.loading.labeled import Labeled, LabeledSplit, find_split
 from maskwright.workflows.loading.labeled_checks import count_repeated, format_repeated
 from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.loading.pictures import packed
@@ -44,3 +44,11 @@ def find_plain_split(settings: LabeledSettings, reporter: Reporter) -> PlainSpli
     Splits are found by name, else a seeded quarter is the test part, as for labeled pictures.
     """
     return find_sources(PlainSplit, settings, reporter)
+
+
+def find_probe_split(
+    settings: LabeledSettings, reporter: Reporter, *, needs_labels: bool
+) -> LabeledSplit | PlainSplit:
+    """Find what probes fit on and test on; needs_labels: whether any asks for classes."""
+    find = find_split if needs_labels else find_plain_split
+    return find(settings, reporter)

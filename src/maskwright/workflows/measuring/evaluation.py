@@ -16,9 +16,9 @@ from maskwright.support.reporting import Reporter
 from maskwright.support.variables import cache_folder
 from maskwright.training.group import ALONE, Group
 from maskwright.workflows.dividing.processes import first_alone
-from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_split
+from maskwright.workflows.loading.labeled import Labeled, LabeledSettings
 from maskwright.workflows.loading.near_duplicates import report_near_duplicates
-from maskwright.workflows.loading.plain_split import find_plain_split
+from maskwright.workflows.loading.plain_split import find_probe_split
 from maskwright.workflows.loading.seen import report_seen
 from maskwright.workflows.measuring.paired_differences import measure_differences
 from maskwright.workflows.measuring.probe_context import Probe, ProbeContext
@@ -76,8 +76,10 @@ def probe_contexts(
 ) -> Iterator[tuple[ProbeContext, Labeled]]:
     """One context after another: every encoder, then the baselines in the size of the first."""
     # Said before anything is decoded, which may take long.
-    find = find_split if shared.needs_labels else find_plain_split
-    split = first_alone(shared.group, lambda: find(shared.pictures, shared.reporter))
+    find = partial(
+        find_probe_split, shared.pictures, shared.reporter, needs_labels=shared.needs_labels
+    )
+    split = first_alone(shared.group, find)
     _warn_of_ranges(encoders, shared)
     # One cache for all, so that its messages come from one place.
     cache = open_cache(shared.reporter) if shared.cache else None
