@@ -68,6 +68,20 @@ def test_a_study_that_could_not_be_measured_is_refused(
         )
 
 
+def test_values_of_other_pictures_are_refused(
+    plan_values: dict[str, Any], unlabeled: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "values.csv"
+    evaluate = {"probes": [f"regression(values='{table}')"], "masks": []}
+    table.write_text("file,value\nanother.png,1.5\n")
+    with pytest.raises(MaskwrightError, match=r"after the training: .* has no number for any"):
+        design(plan_values, data=str(unlabeled), evaluate=evaluate)
+
+    rows = [f"{path.name},{number}" for number, path in enumerate(unlabeled.iterdir())]
+    table.write_text("\n".join(["file,value", *rows]))
+    assert design(plan_values, data=str(unlabeled), evaluate=evaluate).lengths
+
+
 def test_maps_of_other_pictures_are_refused(
     plan_values: dict[str, Any], unlabeled: Path, tmp_path: Path
 ) -> None:
@@ -76,6 +90,11 @@ def test_maps_of_other_pictures_are_refused(
     Image.new("L", (32, 32)).save(maps / "another.png")
     evaluate = {"probes": [f"segmentation(maps='{maps}')"], "masks": []}
     with pytest.raises(MaskwrightError, match="None of the pictures has a map"):
+        design(plan_values, data=str(unlabeled), evaluate=evaluate)
+
+    for path in unlabeled.iterdir():
+        Image.new("L", (32, 64)).save(maps / path.name)
+    with pytest.raises(MaskwrightError, match="have their shape"):
         design(plan_values, data=str(unlabeled), evaluate=evaluate)
 
     for path in unlabeled.iterdir():

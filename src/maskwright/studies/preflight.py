@@ -70,8 +70,8 @@ def check_truth(
         )
         opened = split.open(pictures.size, settings.data.channels or 3, reporter)
         for probe in probes:
-            probe.check_truth(opened.train)
-            probe.check_truth(opened.test)
+            probe.check_truth(opened.train, pictures.size)
+            probe.check_truth(opened.test, pictures.size)
     except MaskwrightError as error:
         raise MaskwrightError(f"{_IN_VAIN} {error}") from error
 

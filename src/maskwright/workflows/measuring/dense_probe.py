@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from maskwright.data.maps.picture_maps import UnusableMap, open_map_source
+from maskwright.data.maps.picture_maps import CutMaps, open_map_source
 from maskwright.data.store.packed import PackedStore
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.dense import DenseExample
@@ -39,17 +39,15 @@ def shown_pictures(context: ProbeContext, examples: Examples) -> list[DenseExamp
     return shown
 
 
-def check_maps(place: str, store: PackedStore) -> None:
-    """Refuse maps that cannot be found, or of which no picture of the store has one."""
-    source = open_map_source(place, store)
+def check_maps(place: str, store: PackedStore, size: tuple[int, int]) -> None:
+    """Refuse maps that cannot be found, and a place without a usable one for any picture.
+
+    size: (height, width) that the model sees.
+    """
+    maps = CutMaps(store, open_map_source(place, store), size)
     # Maps may be rare, so all are asked for; one that is missing takes no time.
-    for index in range(len(store)):
-        try:
-            source.read(store, index)
-        except UnusableMap:
-            continue
-        return
-    raise no_maps()
+    if all(maps.read(index) is None for index in range(len(store))):
+        raise no_maps()
 
 
 def no_maps() -> MaskwrightError:

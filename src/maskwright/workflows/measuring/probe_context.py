@@ -40,8 +40,11 @@ class Probe(Protocol):
 class ReadsTruth(Protocol):
     """A probe whose truth lies in maps or tables, not in the classes of pictures."""
 
-    def check_truth(self, store: PackedStore) -> None:
-        """Raise MaskwrightError where these pictures have none; called before a training."""
+    def check_truth(self, store: PackedStore, size: tuple[int, int]) -> None:
+        """Raise MaskwrightError where these pictures have none; called before a training.
+
+        size: (height, width) that the model sees.
+        """
 
 
 Values = TypeVar("Values")

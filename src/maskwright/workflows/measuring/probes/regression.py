@@ -83,12 +83,12 @@ class RegressionProbe:
         """Fit on train, tuned on a part of it, and predict the test once."""
         return self._of_pictures(context) if self.values else self._of_pixels(context)
 
-    def check_truth(self, store: PackedStore) -> None:
-        """Refuse values or maps that cannot be found."""
+    def check_truth(self, store: PackedStore, size: tuple[int, int]) -> None:
+        """Refuse values or maps that cannot be found or used."""
         if self.values:
             _known(open_values(self.values).of(store), store)
         else:
-            check_maps(self.maps, store)
+            check_maps(self.maps, store, size)
 
     def _of_pictures(self, context: ProbeContext) -> dict[str, Any]:
         """A number for each picture, from the features that the readout says."""

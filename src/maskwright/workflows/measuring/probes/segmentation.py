@@ -102,9 +102,9 @@ class SegmentationProbe(SegmentationFit):
             "notes": self._notes(train, test, scores),
         }
 
-    def check_truth(self, store: PackedStore) -> None:
-        """Refuse maps that cannot be found."""
-        check_maps(self.maps, store)
+    def check_truth(self, store: PackedStore, size: tuple[int, int]) -> None:
+        """Refuse maps that cannot be found or used."""
+        check_maps(self.maps, store, size)
 
     def _labels(
         self, context: ProbeContext, store: PackedStore, like: LabelMaps | None
