@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maskwright.studies import forecast as forecasting
-from maskwright.studies.forecast import Rate, find_rate, forecast
+from maskwright.studies.forecast import Forecast, Rate, find_rate, forecast
 from maskwright.studies.record import Compute
 from maskwright.workflows.settings.recipes import build_settings
 from tests.studies.synthetic import synthetic_trial
@@ -30,11 +30,24 @@ def test_a_training_by_the_clock_takes_its_minutes() -> None:
     assert forecast({"a": cost}, {"a": timed}, [("a", 0)], Rate(1e9, "")).hours == 0.5
 
 
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        (0.01, "1 trial to run: about a minute of training"),
+        (1.0, "1 trial to run: about 60 minutes of training"),
+        (2.34, "1 trial to run: about 2.3 hours of training"),
+        (None, "1 trial to run: an unknown time of training"),
+    ],
+)
+def test_a_forecast_is_in_the_unit_that_people_say(hours: float | None, words: str) -> None:
+    assert words in Forecast(1, hours, 0.1).format(Rate(1e9, "by hand"))
+
+
 def test_finished_trials_give_the_rate_and_what_comes_on_top() -> None:
     trial = synthetic_trial("random", 0, 0.0)  # 1.2e12 operations in 60 s, a minute by the clock
     rate = find_rate([trial], TINY)
     assert rate.flops == pytest.approx(1.2e12 / 60)
-    assert (rate.source, rate.beside) == ("measured on 1 finished trials", 0.0)
+    assert (rate.source, rate.beside) == ("measured on 1 trial that ended", 0.0)
 
 
 def test_without_trials_a_few_steps_are_timed() -> None:

@@ -11,7 +11,7 @@ import yaml
 from maskwright.cli.main import main
 from maskwright.studies.ablations import cross_ablations
 from maskwright.studies.plan import build_plan, read_plan
-from maskwright.studies.plan_changes import change_plan
+from maskwright.studies.plan_changes import change_plan, copy_plan
 from maskwright.studies.scorers import scorer_settings
 from maskwright.studies.study import study
 from maskwright.support.errors import MaskwrightError
@@ -91,6 +91,13 @@ def test_a_setting_stays_on_one_line_of_a_copy(tmp_path: Path) -> None:
     lines = place.read_text(encoding="utf-8").splitlines()
     loss = "0.6*mse + 0.4*perceptual(extractor='timm:efficientnet_lite0', layers=[0, 1, 2])"
     assert f"      loss: {loss}" in lines
+
+
+@pytest.mark.parametrize("flops", [4e13, 1.25e13, 123456789.5, 1e6, 999999.5, 1e-4, 3.0])
+def test_a_number_of_operations_is_read_back_as_it_was(tmp_path: Path, flops: float) -> None:
+    text = copy_plan({"budget": {"flops": flops}}, str(tmp_path / "a.yaml"), "x").read_text()
+    assert yaml.safe_load(text) == {"budget": {"flops": flops}}
+    assert "00000" not in text
 
 
 def test_ablations_change_one_group_at_a_time() -> None:

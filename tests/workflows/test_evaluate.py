@@ -83,6 +83,22 @@ def test_every_probe_tells_its_numbers_and_protocol(
         assert list(tmp_path.glob("*confusion*.png"))
 
 
+def test_a_probe_that_joins_both_parts_says_so(
+    small_run: maskwright.Run, shared_photos: Path, tmp_path: Path
+) -> None:
+    listener = Listener()
+    small_run.evaluate(
+        "cross_validated(folds=2)",
+        data=str(shared_photos),
+        out=tmp_path,
+        baselines=False,
+        figures=False,
+        reporter=listener,
+    )
+    assert "40 pictures to fit on, 20 to test on" in listener.text
+    assert listener.text.count("joins both parts: all 60 are tested, in 2 folds") == 1
+
+
 def test_each_readout_has_features_of_its_own_in_the_cache_and_stands_in_the_report(
     small_run: maskwright.Run, shared_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,18 @@ class Rate:
     beside: float = 0.0
 
 
+def _trials(count: int) -> str:
+    return f"{count} trial" if count == 1 else f"{count} trials"
+
+
+def _format_hours(hours: float) -> str:
+    """About so long, in the unit that people would say."""
+    minutes = 60 * hours
+    if minutes < 1.5:
+        return "about a minute"
+    return f"about {minutes:.0f} minutes" if minutes < 90 else f"about {hours:.2g} hours"
+
+
 @dataclass(frozen=True)
 class Forecast:
     """What the trials that are missing will take.
@@ -62,14 +74,14 @@ class Forecast:
 
     def format(self, rate: Rate) -> str:
         """The forecast in a sentence."""
-        hours = "an unknown number of" if self.hours is None else f"{self.hours:.2g}"
+        time = "an unknown time" if self.hours is None else _format_hours(self.hours)
         beside = (
             f", and {rate.beside:.0f} s a trial for probes and the like"
             if rate.beside
             else "; probes and diagnostics come on top"
         )
         return (
-            f"{self.trials} trials to run: about {hours} hours of training on this machine and"
+            f"{_trials(self.trials)} to run: {time} of training on this machine and"
             f" {self.gigabytes:.2g} GB on disk ({rate.flops / 1e9:,.0f} GFLOP/s,"
             f" {rate.source}{beside})"
         )
@@ -110,7 +122,7 @@ def find_rate(finished: Sequence[TrialRecord], baseline: PretrainSettings) -> Ra
     if flops and seconds:
         walls = [_wall_seconds(trial) for trial in finished]
         beside = max(0.0, (sum(walls) - seconds) / len(finished))
-        return Rate(flops / seconds, f"measured on {len(timed)} finished trials", beside)
+        return Rate(flops / seconds, f"measured on {_trials(len(timed))} that ended", beside)
     source = "measured on a few steps of the baseline's model just now"
     # Not on all systems.
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

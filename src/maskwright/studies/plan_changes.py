@@ -89,6 +89,24 @@ def _set_scorer(section: Any, assignments: Sequence[str]) -> dict[str, Any]:
     return changed
 
 
+class _PlanDumper(yaml.SafeDumper):
+    """Writes plans as people do: 4.0e+13, not a number of fourteen digits."""
+
+
+def _write_float(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
+    """A large number with an exponent, others as YAML has them."""
+    if not 1e6 <= abs(value) < float("inf"):
+        return dumper.represent_float(value)
+    digits, _, exponent = f"{value:.15e}".partition("e")
+    # YAML 1.1 reads a number only with a point and a signed exponent; others are words to it.
+    digits = digits.rstrip("0")
+    text = f"{digits}0e{exponent}" if digits.endswith(".") else f"{digits}e{exponent}"
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
+
+
+_PlanDumper.add_representer(float, _write_float)
+
+
 def copy_plan(values: Mapping[str, Any], place: str, plan: str) -> Path:
     """Write plain values of a plan as a file that `maskwright study FILE` runs; returns its path.
 
@@ -103,6 +121,8 @@ def copy_plan(values: Mapping[str, Any], place: str, plan: str) -> Path:
         raise MaskwrightError(f"'{place}' exists already; choose another place for the copy.")
     heading = f"# A copy of the study plan {plan}\n# maskwright study {place}\n"
     # Each setting on one line: folded ones are hard to find and to change.
-    text = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=_ONE_LINE)
+    text = yaml.dump(
+        dict(values), Dumper=_PlanDumper, sort_keys=False, allow_unicode=True, width=_ONE_LINE
+    )
     write_text(path, heading + text)
     return path

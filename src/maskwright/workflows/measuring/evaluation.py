@@ -21,7 +21,7 @@ from maskwright.workflows.loading.near_duplicates import report_near_duplicates
 from maskwright.workflows.loading.plain_split import find_probe_split
 from maskwright.workflows.loading.seen import report_seen
 from maskwright.workflows.measuring.paired_differences import measure_differences
-from maskwright.workflows.measuring.probe_context import Probe, ProbeContext
+from maskwright.workflows.measuring.probe_context import Probe, ProbeContext, SplitsPictures
 from maskwright.workflows.measuring.store_pictures import StorePictures
 from maskwright.workflows.measuring.subjects import NamedEncoder, baselines_of
 
@@ -133,7 +133,7 @@ def measure_encoders(
         # The pictures are described once, as the first encoder sees them.
         if first is None:
             first = pictures
-            near = _say_pictures(pictures, shared.reporter)
+            near = _say_pictures(pictures, probes, shared.reporter)
             _say_features(context)
         # Baselines were trained on nothing, so only runs may have seen the test pictures.
         if name in paths:
@@ -211,12 +211,15 @@ def _warn_of_ranges(encoders: Sequence[NamedEncoder], shared: EvaluationContext)
         )
 
 
-def _say_pictures(pictures: Labeled, reporter: Reporter) -> dict[str, Any] | None:
+def _say_pictures(
+    pictures: Labeled, probes: Mapping[str, Probe], reporter: Reporter
+) -> dict[str, Any] | None:
     """Say what is fitted on and tested on; returns near-duplicates across both, for JSON."""
-    reporter.say(
-        f"{len(pictures.train):,} pictures to fit on, {len(pictures.test):,} to test on,"
-        f" {pictures.how}"
-    )
+    train, test = len(pictures.train), len(pictures.test)
+    reporter.say(f"{train:,} pictures to fit on, {test:,} to test on, {pictures.how}")
+    for probe in probes.values():
+        if isinstance(probe, SplitsPictures):
+            reporter.say(probe.describe_split(train, test))
     for note in pictures.notes:
         reporter.warn(note)
     return report_near_duplicates(pictures.train, pictures.test, reporter)

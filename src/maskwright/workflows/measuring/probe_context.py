@@ -47,6 +47,14 @@ class ReadsTruth(Protocol):
         """
 
 
+@runtime_checkable
+class SplitsPictures(Protocol):
+    """A probe that does not fit on the train pictures and test on the test pictures."""
+
+    def describe_split(self, train: int, test: int) -> str:
+        """What it fits on and tests on instead, in a sentence; how many pictures there are."""
+
+
 Values = TypeVar("Values")
 
 

@@ -39,6 +39,13 @@ class CrossValidatedProbe(LinearProbe):
         super().__post_init__()
         check_count("folds", self.folds, 2)
 
+    def describe_split(self, train: int, test: int) -> str:
+        """All pictures are tested, whichever part they are in."""
+        return (
+            f"cross_validated joins both parts: all {train + test:,} are tested, in {self.folds}"
+            " folds, each by a probe fitted on the other folds"
+        )
+
     def measure(self, context: ProbeContext) -> dict[str, Any]:
         """Numbers over train and test pictures together."""
         settings = replace(
