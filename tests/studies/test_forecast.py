@@ -27,7 +27,18 @@ def test_hours_are_the_operations_of_missing_trials_over_the_rate() -> None:
 def test_a_training_by_the_clock_takes_its_minutes() -> None:
     cost = Compute(steps=0, images=0, encoder_tokens=0, decoder_tokens=0)
     timed = TINY.with_values(minutes=30)
-    assert forecast({"a": cost}, {"a": timed}, [("a", 0)], Rate(1e9, "")).hours == 0.5
+    found = forecast({"a": cost}, {"a": timed}, [("a", 0)], Rate(1e9, "by hand"))
+    assert found.hours == 0.5
+    assert "about 30 minutes of training" in found.format(Rate(1e9, "by hand"))
+    assert "by hand" not in found.format(Rate(1e9, "by hand")), "no speed was used"
+
+
+def test_the_minutes_of_a_budget_stand_in_place_of_the_length_of_the_settings() -> None:
+    cost = Compute(steps=0, images=0, encoder_tokens=0, decoder_tokens=0)
+    lengths = {"a": {"minutes": 3.0}}
+    missing = [("a", 0), ("a", 1)]
+    found = forecast({"a": cost}, {"a": TINY}, missing, Rate(1e9, "", beside=60.0), lengths)
+    assert found.hours == pytest.approx(2 * 4 / 60)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def _describe_unknown(command: str, word: str) -> str:
     if near is not None:
         return f"Unknown argument '{word}'. Did you mean '{known[near]}'? {help_words}"
     # What was meant may be a word that needs no flag, such as the pictures.
-    words = f" {command} takes {taken} without flags." if taken else ""
+    words = f" {taken} needs no flag." if taken else ""
     return f"Unknown argument '{word}'.{words} {help_words}"
 
 

@@ -51,4 +51,5 @@ def report_forecast(plan: StudyPlan, design: Design, folder: Path, reporter: Rep
         missing = list(runs.values())
         reporter.say("Each frozen run is pretrained once; training the scorers comes on top")
     rate = find_rate(finished, design.settings[plan.baseline])
-    reporter.say(forecast(design.costs, design.settings, missing, rate).format(rate))
+    found = forecast(design.costs, design.settings, missing, rate, design.lengths)
+    reporter.say(found.format(rate))

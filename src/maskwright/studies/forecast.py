@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import torch
 
@@ -66,11 +67,13 @@ class Forecast:
     trials: how many.
     hours: None where nothing is known.
     gigabytes: that checkpoints and figures will need, about.
+    by_clock: whether all of them train for so many minutes, whatever the speed.
     """
 
     trials: int
     hours: float | None
     gigabytes: float
+    by_clock: bool = False
 
     def format(self, rate: Rate) -> str:
         """The forecast in a sentence."""
@@ -80,10 +83,15 @@ class Forecast:
             if rate.beside
             else "; probes and diagnostics come on top"
         )
+        # Minutes that were asked for rest on no speed.
+        source = (
+            "matched by the clock"
+            if self.by_clock
+            else f"{rate.flops / 1e9:,.0f} GFLOP/s, {rate.source}"
+        )
         return (
             f"{_trials(self.trials)} to run: {time} of training on this machine and"
-            f" {self.gigabytes:.2g} GB on disk ({rate.flops / 1e9:,.0f} GFLOP/s,"
-            f" {rate.source}{beside})"
+            f" {self.gigabytes:.2g} GB on disk ({source}{beside})"
         )
 
 
@@ -92,9 +100,14 @@ def forecast(
     settings: Mapping[str, PretrainSettings],
     missing: Sequence[tuple[str, int]],
     rate: Rate,
+    lengths: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Forecast:
-    """Add up what the missing trials cost; costs and settings go by arm."""
+    """Add up what the missing trials cost; costs, settings and lengths go by arm.
+
+    lengths: what a budget says of the length of a training, in place of the settings.
+    """
     seconds = 0.0
+    by_clock = bool(missing)
     gigabytes = 0.0
     is_known = True
     for arm, _ in missing:
@@ -103,7 +116,9 @@ def forecast(
         if cost is None:
             continue
         # Matched by the clock, an arm has its minutes and no operations that are known before.
-        minutes = settings[arm].train.minutes
+        length = (lengths or {}).get(arm, {})
+        minutes = length.get("minutes", settings[arm].train.minutes)
+        by_clock = by_clock and not cost.flops
         if cost.flops:
             seconds += cost.flops / rate.flops + rate.beside
         elif minutes:
@@ -111,7 +126,8 @@ def forecast(
         else:
             is_known = False
         gigabytes += _run_bytes(settings[arm]) / 1e9
-    return Forecast(len(missing), seconds / 3600 if is_known else None, gigabytes)
+    hours = seconds / 3600 if is_known else None
+    return Forecast(len(missing), hours, gigabytes, by_clock and is_known)
 
 
 def find_rate(finished: Sequence[TrialRecord], baseline: PretrainSettings) -> Rate:
