@@ -46,7 +46,7 @@ def ended(record: StudyRecord) -> dict[tuple[str, int], str | None]:
 
 
 def test_a_study_runs_every_trial_and_only_missing_ones_when_repeated(
-    plan_values: dict[str, Any], tmp_path: Path
+    plan_values: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     plan, out = written(plan_values, tmp_path), tmp_path / "study"
     first = study(plan, out=out, heartbeat=QUICK)
@@ -70,9 +70,9 @@ def test_a_study_runs_every_trial_and_only_missing_ones_when_repeated(
     )
     assert {key: value for key, value in ended(more).items() if key[1] == 0} == ended(first)
     (out / "ledger.db").unlink()
-    assert ended(study(plan, out=out, heartbeat=QUICK, rebuild=True)) == ended(more), (
-        "the folders are the truth"
-    )
+    fewer = study(plan, out=out, heartbeat=QUICK, rebuild=True)
+    assert ended(fewer) == ended(more), "the folders are the truth"
+    assert "begun with more seeds, and they stay: 1. To end with fewer" in caplog.text
 
 
 def test_a_failing_trial_is_recorded_and_the_others_go_on(

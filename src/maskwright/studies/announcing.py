@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from maskwright.studies.budget import COMPUTE_HEAD, compute_rows
-from maskwright.studies.design import Design
+from maskwright.studies.design import PLAN, Design
 from maskwright.studies.forecast import find_rate, forecast
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.report.notes import rate_words
@@ -34,6 +35,18 @@ def report_design(plan: StudyPlan, design: Design, folder: Path, reporter: Repor
     if plan.budget is not None and plan.budget.currency == "minutes":
         reporter.warn(
             "minutes depend on what else this machine does; flops, tokens, images and steps do not"
+        )
+
+
+def report_kept_seeds(
+    plan: StudyPlan, asked: Sequence[int], folder: Path, reporter: Reporter
+) -> None:
+    """Say that seeds which a study was begun with stay, where fewer are asked for now."""
+    kept = [str(seed) for seed in plan.seeds if seed not in asked]
+    if kept:
+        reporter.warn(
+            f"The study in {folder} was begun with more seeds, and they stay: {', '.join(kept)}. To"
+            f" end with fewer, take them out of {folder / PLAN} and run again with --rebuild."
         )
 
 

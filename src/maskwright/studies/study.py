@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from maskwright.studies.announcing import report_design, report_forecast
+from maskwright.studies.announcing import report_design, report_forecast, report_kept_seeds
 from maskwright.studies.cluster import work_on_cluster
 from maskwright.studies.comparison import label_free_settings
 from maskwright.studies.crossing import add_cross
@@ -103,7 +103,9 @@ def run_plan(
     reporter = reporter or usual_reporter()
     # The one place where the plan meets what its folder holds.
     folder = running.folder(plan.name)
+    asked = plan.seeds
     plan = join_plan(plan, folder)
+    report_kept_seeds(plan, asked, folder, reporter)
     # A mistake ends here, before the folder is bound to this plan.
     design = design_study(plan, reporter)
     if running.dry_run:
