@@ -18,6 +18,7 @@ import yaml
 import maskwright
 from maskwright.cli.main import main
 from maskwright.studies.design import join_plan, keep_plan
+from maskwright.studies.ledger import Ledger
 from maskwright.studies.measuring import measure_run
 from maskwright.studies.plan import build_plan, read_plan
 from maskwright.studies.record import StudyRecord
@@ -27,7 +28,7 @@ from maskwright.support.errors import MaskwrightError, NotAvailable
 from maskwright.support.reporting import LogReporter
 from tests.studies.conftest import BASE, QUICK
 from tests.studies.starter import start_worker, wait_for
-from tests.warm_start import WarmProcess
+from tests.warm_start import WarmProcess, warm_command
 
 
 def written(values: dict[str, Any], tmp_path: Path, **changes: Any) -> Path:
@@ -346,3 +347,23 @@ def test_a_worker_whose_starter_was_killed_takes_no_trial(
     assert (tmp_path / "ended").read_text() == "0"
     with job.open(plan) as ledger:
         assert {record.state for record in ledger.records()} == {"waiting"}
+
+
+@pytest.mark.slow
+def test_a_study_that_is_terminated_ends_its_workers_and_gives_their_trials_back(
+    plan_values: dict[str, Any], tmp_path: Path
+) -> None:
+    """A scheduler and `kill` send SIGTERM to one process alone, whose workers would train on."""
+    plan, out = written(plan_values, tmp_path, budget={"steps": 100_000}), tmp_path / "study"
+    words = (str(plan), "--out", str(out), "--workers", "2")
+    with warm_command(tmp_path, "study", *words) as process:
+        runs = [out / "trials" / name / "run" for name in ("0-random-seed0", "1-block-seed0")]
+        for run in runs:
+            wait_for(run / "metrics.jsonl")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 130, process.said()
+    # At once: nobody waits until the workers count as silent.
+    with Ledger.open(out, "tiny") as ledger:
+        assert {record.state for record in ledger.records()} == {"waiting"}
+    for run in runs:
+        assert json.loads((run / "run.json").read_text())["state"] == "stopped"

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.record import TrialRecord
 from maskwright.support.count_progress import format_time
 from maskwright.support.reporting import Reporter, log
+
+_NAMED = 2
+"""Trials of workers that a line names; of more it says how many there are."""
+
+
+@dataclass(frozen=True)
+class RunningTrial:
+    """A trial on its way.
+
+    words: which it is and how far, for a line of progress.
+    share: how much of its training is done; 0 where its run is on another machine.
+    """
+
+    words: str
+    share: float = 0.0
 
 
 class StudyProgress:
@@ -38,6 +54,7 @@ class StudyProgress:
         ended = [record for record in records if record.state in ("done", "failed")]
         self._ended = len(ended)
         self._each = _mean_seconds(ended)
+        self._training = _mean_training_seconds(ended)
         self._running = sum(record.state == "running" for record in records)
         # How far the training of this trial is.
         self._share = 0.0
@@ -65,12 +82,15 @@ class StudyProgress:
             f"{self._counts()}; {self._what}: {detail or label}",
         )
 
-    def show(self, begun: float = 0.0) -> None:
-        """Progress of workers that run elsewhere.
-
-        begun: how many trials their unfinished trainings amount to.
-        """
-        detail = f"{self._counts()}; {self._running} running by {self._what}"
+    def show(self, running: Sequence[RunningTrial] = ()) -> None:
+        """Progress of workers that run elsewhere; running: their trials."""
+        begun = sum(trial.share for trial in running)
+        # More would not fit on a line.
+        if 0 < len(running) <= _NAMED:
+            words = "; ".join(trial.words for trial in running)
+        else:
+            words = f"{self._running} running by {self._what}"
+        detail = f"{self._counts(begun)}; {words}"
         self._reporter.progress("study", self._ended + begun, self._total, detail)
 
     def finish(self) -> None:
@@ -86,13 +106,17 @@ class StudyProgress:
         numbers = "  ".join(f"{name} {value:.3f}" for name, value in record.numbers.items())
         self._reporter.say(f"{record.arm}, seed {record.seed}: {numbers}")
 
-    def _counts(self) -> str:
-        """Which trial of how many, and the time that is left once a trial has ended."""
+    def _counts(self, begun: float = 0.0) -> str:
+        """Which trial of how many, and the time that is left once a trial has ended.
+
+        begun: how many trials the trainings that run amount to.
+        """
         text = f"trial {min(self._ended + 1, self._total)} of {self._total}"
         if not self._each:
             return text
+        left = (self._total - self._ended) * self._each - begun * self._training
         # Several workers share what is left.
-        seconds = (self._total - self._ended) * self._each / max(1, self._running)
+        seconds = max(0.0, left) / max(1, self._running)
         return f"{text}, about {format_time(seconds)} left"
 
 
@@ -130,3 +154,13 @@ def _mean_seconds(records: Sequence[TrialRecord]) -> float | None:
             start, end = map(datetime.fromisoformat, (record.started, record.ended))
             spans.append((end - start).total_seconds())
     return sum(spans) / len(spans) if spans else None
+
+
+def _mean_training_seconds(records: Sequence[TrialRecord]) -> float:
+    """How much of that is training, without probes and diagnostics; 0 where it is not known."""
+    seconds = [
+        record.compute.seconds
+        for record in records
+        if record.state == "done" and record.compute is not None and record.compute.seconds
+    ]
+    return sum(seconds) / len(seconds) if seconds else 0.0

@@ -20,12 +20,13 @@ from maskwright.studies.mirror import mirror_trial
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.progress import StudyProgress
 from maskwright.studies.record import TrialRecord
+from maskwright.studies.running_trials import look_at_running
 from maskwright.studies.storage import Heartbeat
 from maskwright.studies.trial import TrialStopped, run_trial, trial_folder
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.workflows.runs.run_folder import RunFolder
+from maskwright.support.termination import ended_as_by_ctrl_c
 
 _PATIENCE = 2.0
 """Seconds between two looks into the ledger: soon enough for people, seldom enough for SQLite."""
@@ -68,7 +69,8 @@ def work(job: Job, reporter: Reporter) -> int:
     plan = open_plan(job.folder)
     count = 0
     warned: set[str] = set()
-    with job.open(plan) as ledger:
+    # While it trains, a trial hears these requests by itself; while it is measured, it does not.
+    with ended_as_by_ctrl_c(), job.open(plan) as ledger:
         while not _left_alone():
             claim = ledger.claim()
             if claim is not None:
@@ -124,12 +126,19 @@ def work_together(job: Job, reporter: Reporter) -> None:
         Started(process.name, process.is_alive, partial(_died, process)) for process in processes
     ]
     try:
-        watch_workers(job, workers, reporter)
+        # Ctrl-C reaches the workers too; a scheduler or `kill` may mean this process alone.
+        with ended_as_by_ctrl_c(first=partial(_terminate, processes)):
+            watch_workers(job, workers, reporter)
     except KeyboardInterrupt:
-        # The signal reached the workers too; they write a checkpoint and give their trials back.
+        # They write a checkpoint and give their trials back.
         for process in processes:
             process.join()
         raise
+
+
+def _terminate(workers: Sequence[BaseProcess]) -> None:
+    for worker in workers:
+        worker.terminate()
 
 
 def starting_context() -> ForkServerContext | SpawnContext:
@@ -192,7 +201,7 @@ def watch_workers(job: Job, workers: Sequence[Started], reporter: Reporter) -> N
                     reported.add(record.key)
                     progress.say_ended(record)
             running = [record for record in records if record.state == "running"]
-            progress.show(sum(_share_done(plan, job, record) for record in running))
+            progress.show([look_at_running(plan, job.folder, record) for record in running])
             _report_dead(job, workers, dead, reporter)
             if not is_any_alive:
                 break
@@ -217,15 +226,6 @@ def _report_dead(job: Job, workers: Sequence[Started], dead: set[str], reporter:
                 f"{worker.name} died ({cause}); its trial goes to another after"
                 f" {job.heartbeat.grace} s"
             )
-
-
-def _share_done(plan: StudyPlan, job: Job, record: TrialRecord) -> float:
-    """How much of a running trial's training is done; 0 where its run is on another machine."""
-    run = RunFolder(trial_folder(job.folder, plan, record.arm, record.seed) / "run")
-    status = run.status() if run.exists else {}
-    if not status.get("total_steps"):
-        return 0.0
-    return min(1.0, status.get("step", 0) / status["total_steps"])
 
 
 def _unfinished(records: Sequence[TrialRecord]) -> bool:
