@@ -145,6 +145,17 @@ def test_a_factorial_plan_tells_whose_effect_it_is():
     }
 
 
+def test_one_factor_has_no_effects_beside_those_of_its_arms():
+    trials = [synthetic_trial(block, seed, 0.0) for block in ("1x1", "2x2") for seed in range(3)]
+    arms = tuple(
+        Arm(name=block, settings={"block": block}, levels={"block": block, "ratio": 0.75})
+        for block in ("1x1", "2x2")
+    )
+    first = find(synthetic_study(trials=trials, arms=arms, baseline="1x1"))[0]
+    assert first.effects == {}
+    assert [one.arm for one in first.arms if one.difference] == ["2x2"]
+
+
 def test_printed_tables_carry_means_differences_and_verdicts():
     lines = format_findings(synthetic_study())
     assert lines[:5] == [

@@ -83,6 +83,11 @@ def is_whole(cells: Cells, design: Cells) -> bool:
     return levels.keys() == _levels(design).keys() and math.prod(counts) == len(cells)
 
 
+def has_several_factors(cells: Cells) -> bool:
+    """Whether more than one factor varies; the effects of one are plain differences of arms."""
+    return len(_levels(cells)) > 1
+
+
 def _levels(cells: Cells) -> dict[str, list[Any]]:
     """Each factor's levels in the order of their first appearance.
 

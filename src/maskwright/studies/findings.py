@@ -9,7 +9,7 @@ import numpy as np
 
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
 from maskwright.studies.ablations import split_designs
-from maskwright.studies.factorial import is_whole, measure_effects
+from maskwright.studies.factorial import has_several_factors, is_whole, measure_effects
 from maskwright.studies.learning_rule import limit_verdict
 from maskwright.studies.number_text import decimals_for
 from maskwright.studies.record import Metric, StudyRecord
@@ -197,6 +197,9 @@ def _effects(
         return {}
     effects: dict[str, Difference] = {}
     for design in split_designs(cells):
+        # Each arm against the baseline says the same already.
+        if record.baseline in design and not has_several_factors(design):
+            continue
         finished = {arm: levels for arm, levels in design.items() if arm in values}
         numbers = {arm: values[arm] for arm in finished}
         # Effects use the seeds that all arms share, and there may be none yet.

@@ -20,7 +20,9 @@ class DiagnoseSettings(LabeledOptions, DeviceSettings):
     runs: Any = setting(help=f"{RUN_HELP}; several", positional=True, many=True, metavar="RUN")
     on: str | None = setting(
         None,
-        help="labeled pictures, as for evaluate --data (default: the data of the first run)",
+        help="labeled pictures, as for evaluate (default: the data of the first run)",
+        # As evaluate calls them: whoever measures a run by both should not have to look it up.
+        aliases=("data",),
         metavar="DATA",
     )
     # The questions, and pictures that some of them need.
