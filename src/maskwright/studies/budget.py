@@ -52,7 +52,8 @@ class Budget:
         return cls(str(currency).strip(), number)
 
     def __str__(self) -> str:
-        return f"{self.amount:g} {self.currency}"
+        unit = self.currency.removesuffix("s") if self.amount == 1 else self.currency
+        return f"{self.amount:g} {unit}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
