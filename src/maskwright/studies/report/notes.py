@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from maskwright.studies.budget import Budget
 from maskwright.studies.findings import Finding
 from maskwright.studies.metrics import PSNR
 from maskwright.studies.record import StudyRecord, TrialRecord
@@ -53,7 +54,7 @@ def _compute_notes(record: StudyRecord) -> list[str]:
     if record.budget is None:
         notes.append("No compute was matched: arms may have spent different amounts.")
     elif deviation is not None:
-        matched = f"{float(record.budget['amount']):.4g} {record.budget['currency']}"
+        matched = Budget(record.budget["currency"], float(record.budget["amount"]))
         notes.append(
             f"Matched compute: {matched} per trial; trials are off by {deviation:.1%} at most."
         )
