@@ -15,10 +15,9 @@ from maskwright.studies.plan import StudyPlan, build_plan
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.studies.report.page import RECORD, REPORT
 from maskwright.studies.report.words import answer_lines
-from maskwright.studies.trial import kept_records, trial_folder
+from maskwright.studies.running_trials import find_training
+from maskwright.studies.trial import kept_records
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.runs.last_rows import last_numbers
-from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.settings.recipes import read_recipe
 
 LEDGER = "ledger.db"
@@ -171,18 +170,15 @@ def _current(folder: Path, plan: StudyPlan) -> list[TrialRecord]:
 def _look_at(folder: Path, plan: StudyPlan, trial: TrialRecord) -> TrialView:
     """A trial with how far its training is."""
     view = _from_record(trial, plan.measures.main_metric.name)
-    place = trial_folder(folder, plan, trial.arm, trial.seed) / "run"
-    run = RunFolder(place)
-    if not run.exists:
+    training = find_training(plan, folder, trial)
+    if training is None:
         return view
-    # From the end of the file: a page asks for it every few seconds.
-    numbers = last_numbers(run.metrics_file)
     return replace(
         view,
-        run=place.relative_to(folder).as_posix(),
-        step=int(numbers.get("step", 0)),
-        total_steps=run.status().get("total_steps"),
-        loss=numbers.get("loss"),
+        run=training.run.relative_to(folder).as_posix(),
+        step=training.step,
+        total_steps=training.total_steps,
+        loss=training.loss,
     )
 
 

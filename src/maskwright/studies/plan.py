@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from maskwright.patches.target import require_picture
 from maskwright.studies.budget import Budget
 from maskwright.studies.measures import MeasureSettings
@@ -20,6 +18,7 @@ from maskwright.studies.ranges import Range, parse_ranges
 from maskwright.studies.record import Arm
 from maskwright.studies.scorers import scorer_settings
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.support.yaml_text import write_yaml
 from maskwright.targets.building import read_target
 from maskwright.workflows.building.policies import parts
 from maskwright.workflows.runs.run_folder import slug
@@ -159,7 +158,7 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
 
 def dump_plan(plan: StudyPlan) -> str:
     """The plan as YAML."""
-    return yaml.safe_dump(dict(plan.written), sort_keys=False, allow_unicode=True)
+    return write_yaml(plan.written)
 
 
 def _measures(values: Mapping[str, Any]) -> MeasureSettings:

@@ -10,6 +10,7 @@ import yaml
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
+from maskwright.support.yaml_text import write_yaml
 from maskwright.workflows.settings.recipes import flatten, merge_sections, parse_assignments
 
 MEASURING = "evaluate."
@@ -89,24 +90,6 @@ def _set_scorer(section: Any, assignments: Sequence[str]) -> dict[str, Any]:
     return changed
 
 
-class _PlanDumper(yaml.SafeDumper):
-    """Writes plans as people do: 4.0e+13, not a number of fourteen digits."""
-
-
-def _write_float(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
-    """A large number with an exponent, others as YAML has them."""
-    if not 1e6 <= abs(value) < float("inf"):
-        return dumper.represent_float(value)
-    digits, _, exponent = f"{value:.15e}".partition("e")
-    # YAML 1.1 reads a number only with a point and a signed exponent; others are words to it.
-    digits = digits.rstrip("0")
-    text = f"{digits}0e{exponent}" if digits.endswith(".") else f"{digits}e{exponent}"
-    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
-
-
-_PlanDumper.add_representer(float, _write_float)
-
-
 def copy_plan(values: Mapping[str, Any], place: str, plan: str) -> Path:
     """Write plain values of a plan as a file that `maskwright study FILE` runs; returns its path.
 
@@ -121,8 +104,5 @@ def copy_plan(values: Mapping[str, Any], place: str, plan: str) -> Path:
         raise MaskwrightError(f"'{place}' exists already; choose another place for the copy.")
     heading = f"# A copy of the study plan {plan}\n# maskwright study {place}\n"
     # Each setting on one line: folded ones are hard to find and to change.
-    text = yaml.dump(
-        dict(values), Dumper=_PlanDumper, sort_keys=False, allow_unicode=True, width=_ONE_LINE
-    )
-    write_text(path, heading + text)
+    write_text(path, heading + write_yaml(values, width=_ONE_LINE))
     return path

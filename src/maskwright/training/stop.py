@@ -11,13 +11,11 @@ import threading
 from types import FrameType
 from typing import Any
 
+from maskwright.support.termination import REQUESTS
 from maskwright.training.callback import Callback
 from maskwright.training.trainer import Trainer
 
-# Windows has no SIGUSR1.
-SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
-)
+SIGNALS = (signal.SIGINT, *REQUESTS)
 
 
 class StopSignals(Callback):

@@ -8,7 +8,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from maskwright.studies.findings import Finding, find
@@ -53,6 +52,7 @@ from maskwright.studies.report.words import (
 )
 from maskwright.studies.voting.vote_table import vote_lines
 from maskwright.support.files import write_text
+from maskwright.support.yaml_text import write_yaml
 from maskwright.workflows.runs.run_folder import now
 
 REPORT, MARKDOWN, RECORD = "report.html", "report.md", "study.json"
@@ -180,7 +180,7 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
         votes=vote_lines(record.votes) if record.votes else [],
         vote_scores=vote_table(record.votes) if record.votes else None,
         pictures=draw_pictures(record, runs) if pictures else NO_PICTURES,
-        plan=yaml.safe_dump(dict(record.plan), sort_keys=False, allow_unicode=True),
+        plan=write_yaml(record.plan),
         facts=trial_facts(record.finished()),
     )
 
