@@ -262,7 +262,7 @@ def test_what_an_arm_costs_is_told_without_running_it(
     )
     said = capsys.readouterr().out
     assert "teacher tokens" in said
-    assert "Is block better than random?" in said
+    assert "Is block better than random?  (2 arms, 1 seed, matched at" in said
     assert not (tmp_path / "study").exists(), "a dry run binds no folder to its plan"
 
 

@@ -132,7 +132,14 @@ def test_few_held_out_pictures_are_said_first(
     first = capsys.readouterr().out.splitlines()[:4]
     assert any("None of 40 pictures is held out" in line for line in first)
     main(["pretrain", str(photos), "--out", str(tmp_path / "two"), "--val=0.1", *flags])
-    assert "Only 4 of 40 pictures are held out" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Only 4 of 40 pictures are held out" in said
+    assert "--val 0.2 holds more out" in said
+    # What was given is not advised again.
+    main(["pretrain", str(photos), "--out", str(tmp_path / "four"), "--val=0.2", *flags])
+    said = capsys.readouterr().out
+    assert "Only 8 of 40 pictures are held out" in said
+    assert "holds more out" not in said
     # Who asks for none knows.
     main(["pretrain", str(photos), "--out", str(tmp_path / "three"), "--val=0", *flags])
     assert "held out, so" not in capsys.readouterr().out

@@ -33,6 +33,13 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
     )
 
 
+def test_epochs_to_keep_that_are_never_reached_are_told(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    maskwright.pretrain(photos, out=tmp_path / "run", epochs=1, keep=[1, 5, 9], **TINY)
+    assert "--keep 5,9 has no effect: the epochs are 1 to 1." in caplog.text
+
+
 def test_a_run_leaves_everything_it_promises(photos: Path, tmp_path: Path) -> None:
     run = maskwright.pretrain(
         photos, out=tmp_path / "run", epochs=2, keep=[1], **{**TINY, "track": ["tensorboard"]}

@@ -130,6 +130,8 @@ def _plan_new(given: PretrainSettings, source: Any, overwrite: bool, reporter: R
     """Plan a run that begins."""
     planned = _complete(given, source, reporter)
     settings, opened = planned.settings, planned.source
+    # Not in `complete`: a study asks it before the budget has set the epochs of its arms.
+    _warn_of_late_epochs(settings, reporter)
     if settings.run.out:
         folder = RunFolder(settings.run.out)
     else:
@@ -193,7 +195,6 @@ def _complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> _C
     settings = _choose(settings, facts, device, reporter)
 
     # Mistakes that would show only after decoding are refused here.
-    _warn_of_late_epochs(settings, reporter)
     policy_build = build_run_policy(settings, len(opened))
     check_loss(settings)
     check_target(settings, reporter)

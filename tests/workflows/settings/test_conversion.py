@@ -32,6 +32,7 @@ def leaf(kind: Any) -> Leaf:
         (float | str, "0.5->0.75", "0.5->0.75"),
         (str | None, Path("a/b"), "a/b"),
         (str | None, "null", None),
+        (list[int] | None, "null", None),
         (list[int] | None, "20,50", [20, 50]),
         (list[int] | None, "[20, 50]", [20, 50]),
         (list[int] | None, (20, 50), [20, 50]),

@@ -78,10 +78,12 @@ def warn_of_few_held(settings: DataSettings, found: int, reporter: Reporter) -> 
         what = f"Only {held} of {available:,} pictures are held out, so losses are rough"
     else:
         what = f"None of {available:,} pictures is held out, so losses are of pictures trained on"
-    reporter.warn(
-        f"{what}. --val {_larger_share(available):g} holds more out, --val OTHER takes other"
-        " pictures."
-    )
+    larger = _larger_share(available)
+    if round(larger * available) > held:
+        reporter.warn(f"{what}. --val {larger:g} holds more out, --val OTHER takes other pictures.")
+    else:
+        # A larger share would leave too few of so few to train on.
+        reporter.warn(f"{what}. --val OTHER takes other pictures.")
 
 
 def count_trained(settings: DataSettings, found: int) -> int:

@@ -51,8 +51,6 @@ def _convert(value: Any, kind: Any, members: list[Any]) -> Any:
 
 def _convert_text(text: str, members: list[Any]) -> Any:
     """Text where text is allowed beside other types, which are tried first: '96' is a number."""
-    if type(None) in members and text == "null":
-        return None
     if dict in map(_plain, members):
         # parts(weights={eyes: 3}) is a policy and no mapping, so only an opening brace counts.
         return read_yaml(text) if text.lstrip().startswith("{") else text
@@ -69,6 +67,8 @@ def _convert_text(text: str, members: list[Any]) -> Any:
 def _simplify(value: Any, members: list[Any]) -> Any:
     """Plain Python values in place of paths, numbers of numpy, iterables and words such as yes."""
     kinds = [_plain(member) for member in members]
+    if isinstance(value, str) and value.strip() == "null" and type(None) in members:
+        return None
     # Lists are written as 20,50 or [20, 50], and any iterable of Python is one.
     if list in kinds and isinstance(value, str):
         return split_list(value.strip().removeprefix("[").removesuffix("]"))
