@@ -27,8 +27,16 @@ from maskwright.studies.workers import Job, work_alone
 from maskwright.support.errors import MaskwrightError, NotAvailable
 from maskwright.support.reporting import LogReporter
 from tests.studies.conftest import BASE, QUICK
-from tests.studies.starter import start_worker, wait_for
+from tests.studies.starter import PATIENCE, start_worker, wait_for
 from tests.warm_start import WarmProcess, warm_command
+
+
+ENDLESS = {
+    "probes": ["finetune(epochs=1000000)"],
+    "masks": ["random 0.75"],
+    "pictures": 8,
+    "cross": False,
+}
 
 
 def written(values: dict[str, Any], tmp_path: Path, **changes: Any) -> Path:
@@ -40,6 +48,17 @@ def written(values: dict[str, Any], tmp_path: Path, **changes: Any) -> Path:
 
 def states(record: StudyRecord) -> dict[tuple[str, int], str]:
     return {trial.key: trial.state for trial in record.trials}
+
+
+def state_of(run: Path) -> str:
+    return json.loads((run / "run.json").read_text())["state"]
+
+
+def wait_for_state(run: Path, state: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while state_of(run) != state:
+        assert time.monotonic() < deadline, f"{run} is still {state_of(run)}"
+        time.sleep(0.02)
 
 
 def ended(record: StudyRecord) -> dict[tuple[str, int], str | None]:
@@ -350,20 +369,35 @@ def test_a_worker_whose_starter_was_killed_takes_no_trial(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "changes", "before", "after"),
+    [
+        (signal.SIGTERM, {"budget": {"steps": 100_000}}, "running", "stopped"),
+        (signal.SIGUSR1, {"budget": {"steps": 100_000}}, "running", "stopped"),
+        # A finished training is measured next, here for hours.
+        (signal.SIGTERM, {"evaluate": ENDLESS}, "finished", "finished"),
+    ],
+    ids=["training", "training, by a scheduler", "measuring"],
+)
 def test_a_study_that_is_terminated_ends_its_workers_and_gives_their_trials_back(
-    plan_values: dict[str, Any], tmp_path: Path
+    plan_values: dict[str, Any],
+    tmp_path: Path,
+    number: int,
+    changes: dict[str, Any],
+    before: str,
+    after: str,
 ) -> None:
-    """A scheduler and `kill` send SIGTERM to one process alone, whose workers would train on."""
-    plan, out = written(plan_values, tmp_path, budget={"steps": 100_000}), tmp_path / "study"
+    """A scheduler and `kill` send a signal to one process alone, whose workers would train on."""
+    plan, out = written(plan_values, tmp_path, **changes), tmp_path / "study"
     words = (str(plan), "--out", str(out), "--workers", "2")
     with warm_command(tmp_path, "study", *words) as process:
         runs = [out / "trials" / name / "run" for name in ("0-random-seed0", "1-block-seed0")]
         for run in runs:
             wait_for(run / "metrics.jsonl")
-        process.send_signal(signal.SIGTERM)
+            wait_for_state(run, before)
+        process.send_signal(number)
         assert process.wait() == 130, process.said()
     # At once: nobody waits until the workers count as silent.
     with Ledger.open(out, "tiny") as ledger:
         assert {record.state for record in ledger.records()} == {"waiting"}
-    for run in runs:
-        assert json.loads((run / "run.json").read_text())["state"] == "stopped"
+    assert [state_of(run) for run in runs] == [after, after]
