@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from itertools import product
 from typing import Any
 
 import pytest
@@ -80,8 +81,9 @@ def test_models_have_the_shapes_of_the_texts(name: str, shape: tuple[int, ...]) 
     assert (*encoder, size.decoder_width, size.decoder_depth, size.decoder_heads) == shape
 
 
-@pytest.mark.parametrize("scale", [None, "full"])
-@pytest.mark.parametrize("name", PROJECTS)
+@pytest.mark.parametrize(
+    ("name", "scale"), [*product(PROJECTS, (None, "full")), ("facades", "long")]
+)
 def test_every_arm_can_be_built(name: str, scale: str | None) -> None:
     plan = read_plan(name, "somewhere", scale)
     for arm in plan.arms:
@@ -96,6 +98,16 @@ def test_every_arm_can_be_built(name: str, scale: str | None) -> None:
         stated = ("crop_scale", "model", "decoder", "predict", "optimizer", "base_lr", "batch_size")
         assert all(flat[key] is not None for key in stated), arm.name
     assert plan.question.endswith("?")
+
+
+def test_facades_at_length_compare_masks_alone_for_as_many_epochs_as_at_full_scale() -> None:
+    plan = read_plan("facades", "somewhere", "long")
+    assert [arm.settings["policy"] for arm in plan.arms] == ["random", "block(size=2)"]
+    shared = plan.settings(plan.arms[0], 0).to_flat()
+    whole = full("facades")
+    assert shared["epochs"] == whole.settings(whole.arms[0], 0).train.epochs
+    assert (shared["loss"], shared["init"]) == ("mse", "zoo:dead-leaves-96")
+    assert (plan.name, plan.budget) == ("facades_long", None)
 
 
 def test_animask_compares_its_three_strategies_and_four_ratios_with_random() -> None:

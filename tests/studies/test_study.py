@@ -30,7 +30,6 @@ from tests.studies.conftest import BASE, QUICK
 from tests.studies.starter import PATIENCE, start_worker, wait_for
 from tests.warm_start import WarmProcess, warm_command
 
-
 ENDLESS = {
     "probes": ["finetune(epochs=1000000)"],
     "masks": ["random 0.75"],
