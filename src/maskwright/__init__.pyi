@@ -325,7 +325,7 @@ def select(
     flip: bool = True,
     encode: Literal["kept", "all"] = "kept",
     mix: Literal["sample", "linear", "interpolate"] | None = None,
-    scorer: Literal["transformer", "cnn"] = "transformer",
+    scorer: Literal["transformer", "cnn"] = "cnn",
     scorer_width: int = 192,
     scorer_depth: int = 2,
     scorer_heads: int = 4,

@@ -51,7 +51,7 @@ class SelectSettings:
         ),
     )
     # The network that is trained.
-    scorer: Literal["transformer", "cnn"] = setting("transformer", help="transformer or cnn")
+    scorer: Literal["transformer", "cnn"] = setting("cnn", help="transformer or cnn")
     scorer_width: int = setting(192, help="width of the scorer")
     scorer_depth: int = setting(2, help="blocks of the scorer")
     scorer_heads: int = setting(4, help="attention heads of a transformer scorer")
