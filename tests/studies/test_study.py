@@ -30,13 +30,6 @@ from tests.studies.conftest import BASE, QUICK
 from tests.studies.starter import PATIENCE, start_worker, wait_for
 from tests.warm_start import WarmProcess, warm_command
 
-ENDLESS = {
-    "probes": ["finetune(epochs=1000000)"],
-    "masks": ["random 0.75"],
-    "pictures": 8,
-    "cross": False,
-}
-
 
 def written(values: dict[str, Any], tmp_path: Path, **changes: Any) -> Path:
     """The plan as a file."""
@@ -373,10 +366,8 @@ def test_a_worker_whose_starter_was_killed_takes_no_trial(
     [
         (signal.SIGTERM, {"budget": {"steps": 100_000}}, "running", "stopped"),
         (signal.SIGUSR1, {"budget": {"steps": 100_000}}, "running", "stopped"),
-        # A finished training is measured next, here for hours.
-        (signal.SIGTERM, {"evaluate": ENDLESS}, "finished", "finished"),
     ],
-    ids=["training", "training, by a scheduler", "measuring"],
+    ids=["by kill", "by a scheduler"],
 )
 def test_a_study_that_is_terminated_ends_its_workers_and_gives_their_trials_back(
     plan_values: dict[str, Any],
@@ -394,9 +385,6 @@ def test_a_study_that_is_terminated_ends_its_workers_and_gives_their_trials_back
         for run in runs:
             wait_for(run / "metrics.jsonl")
             wait_for_state(run, before)
-        if before == "finished":
-            # A signal while a training puts its last files down may be lost; that is not asked here.
-            time.sleep(5)
         process.send_signal(number)
         assert process.wait() == 130, process.said()
     # At once: nobody waits until the workers count as silent.
