@@ -30,6 +30,13 @@ from tests.studies.conftest import BASE, QUICK
 from tests.studies.starter import PATIENCE, start_worker, wait_for
 from tests.warm_start import WarmProcess, warm_command
 
+ENDLESS = {
+    "probes": ["finetune(epochs=1000000)"],
+    "masks": ["random 0.75"],
+    "pictures": 8,
+    "cross": False,
+}
+
 
 def written(values: dict[str, Any], tmp_path: Path, **changes: Any) -> Path:
     """The plan as a file."""
@@ -366,8 +373,10 @@ def test_a_worker_whose_starter_was_killed_takes_no_trial(
     [
         (signal.SIGTERM, {"budget": {"steps": 100_000}}, "running", "stopped"),
         (signal.SIGUSR1, {"budget": {"steps": 100_000}}, "running", "stopped"),
+        # A finished training is measured next, here for hours.
+        (signal.SIGTERM, {"evaluate": ENDLESS}, "finished", "finished"),
     ],
-    ids=["by kill", "by a scheduler"],
+    ids=["training", "training, by a scheduler", "measuring"],
 )
 def test_a_study_that_is_terminated_ends_its_workers_and_gives_their_trials_back(
     plan_values: dict[str, Any],

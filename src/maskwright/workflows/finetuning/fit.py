@@ -14,7 +14,6 @@ from maskwright.evaluation.classify import answer_all
 from maskwright.models.classifier import Classifier
 from maskwright.patches import PixelScale
 from maskwright.support.environment import keep_freed_memory
-from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.training.clock import set_clock
 from maskwright.training.epoch_tasks import EpochTask
@@ -49,7 +48,8 @@ def measure_finetune(
         data lacks counts as wrong.
     from_scratch: begin from random weights of the encoder's shape.
 
-    Nothing is kept on disk. Raises MaskwrightError when somebody asks to stop.
+    Nothing is kept on disk. Raises KeyboardInterrupt when somebody asks to stop: without an end
+    there are no numbers.
     """
     model = build_classifier(loaded, data, from_scratch)
     run = build_finetune_run(data, model, loaded.scale, {})
@@ -57,7 +57,9 @@ def measure_finetune(
         # Neither trackers nor curves: nothing of this folder stays.
         run_log = RunLog(RunFolder(path), [])
         if not fit_classifier(run, run_log, reporter, resume=False):
-            raise MaskwrightError("Stopped while fine-tuning; there are no numbers.")
+            # What asks for the numbers has to end too. An error would count as a failure of the
+            # encoder, and a study would go on with its next trial.
+            raise KeyboardInterrupt
         # Before the folder goes: the best epoch is read from it.
         best = best_classifier(data, run.module, run_log.folder)
     return report_answers(data, best, loaded.scale, test, from_scratch)
