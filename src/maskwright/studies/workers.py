@@ -69,7 +69,7 @@ def work(job: Job, reporter: Reporter) -> int:
     plan = open_plan(job.folder)
     count = 0
     warned: set[str] = set()
-    # While it trains, a trial hears these requests by itself; while it is measured, it does not.
+    # A training hears these requests by itself, a fine-tuning probe too; other probes do not.
     with ended_as_by_ctrl_c(), job.open(plan) as ledger:
         while not _left_alone():
             claim = ledger.claim()
