@@ -12,6 +12,7 @@ from maskwright.studies.plan import StudyPlan
 from maskwright.studies.report.notes import rate_words
 from maskwright.studies.scorers import pretrained_folder
 from maskwright.studies.trial import kept_records
+from maskwright.support.plurals import count_of
 from maskwright.support.reporting import Reporter
 from maskwright.support.text_table import format_table
 
@@ -19,10 +20,8 @@ from maskwright.support.text_table import format_table
 def report_design(plan: StudyPlan, design: Design, folder: Path, reporter: Reporter) -> None:
     """Say what is compared and what every arm will spend, in all currencies."""
     matched = f"matched at {plan.budget}" if plan.budget else "each as long as its settings say"
-    seeds = "1 seed" if len(plan.seeds) == 1 else f"{len(plan.seeds)} seeds"
-    reporter.say(
-        f"{plan.question or plan.name}  ({len(plan.arms)} arms, {seeds}, {matched}; {folder})"
-    )
+    arms, seeds = count_of(len(plan.arms), "arm"), count_of(len(plan.seeds), "seed")
+    reporter.say(f"{plan.question or plan.name}  ({arms}, {seeds}, {matched}; {folder})")
     # The price of every arm side by side, so that an unfair comparison is seen.
     for line in format_table(compute_rows(design.costs), head=COMPUTE_HEAD, numbers=True):
         reporter.say(line)

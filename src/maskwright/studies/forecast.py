@@ -18,6 +18,7 @@ from maskwright.patches.mask import split
 from maskwright.schedules import parse_schedule
 from maskwright.studies.record import Compute, TrialRecord
 from maskwright.support.environment import cpu_count, pick_device, pick_precision
+from maskwright.support.plurals import count_of
 from maskwright.support.seeding import sample_rng, torch_generator
 from maskwright.workflows.building.model_shape import model_config
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
@@ -46,10 +47,6 @@ class Rate:
     flops: float
     source: str
     beside: float = 0.0
-
-
-def _trials(count: int) -> str:
-    return f"{count} trial" if count == 1 else f"{count} trials"
 
 
 def _format_hours(hours: float) -> str:
@@ -90,7 +87,7 @@ class Forecast:
             else f"{rate.flops / 1e9:,.0f} GFLOP/s, {rate.source}"
         )
         return (
-            f"{_trials(self.trials)} to run: {time} of training on this machine and"
+            f"{count_of(self.trials, 'trial')} to run: {time} of training on this machine and"
             f" {self.gigabytes:.2g} GB on disk ({source}{beside})"
         )
 
@@ -138,7 +135,9 @@ def find_rate(finished: Sequence[TrialRecord], baseline: PretrainSettings) -> Ra
     if flops and seconds:
         walls = [_wall_seconds(trial) for trial in finished]
         beside = max(0.0, (sum(walls) - seconds) / len(finished))
-        return Rate(flops / seconds, f"measured on {_trials(len(timed))} that ended", beside)
+        return Rate(
+            flops / seconds, f"measured on {count_of(len(timed), 'trial')} that ended", beside
+        )
     source = "measured on a few steps of the baseline's model just now"
     # Not on all systems.
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

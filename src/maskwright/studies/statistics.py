@@ -11,6 +11,7 @@ from scipy import stats
 from maskwright.studies.power import ALPHA, detectable_difference
 from maskwright.studies.samples import FEWEST_SEEDS, SAME, Sample, summarize
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.plurals import count_of
 
 Values = Mapping[str, Mapping[int, float]]
 """Numbers of one metric: arm -> seed -> value."""
@@ -150,8 +151,8 @@ def _detectable(sample: Sample, comparisons: int) -> float | None:
 def _verdict(sample: Sample, better: float, corrected: float | None) -> str:
     """The verdict on the main metric."""
     if sample.count < FEWEST_SEEDS:
-        plural = "s" if sample.count > 1 else ""
-        return f"no verdict: {sample.count} seed{plural}, an interval needs {FEWEST_SEEDS}"
+        seeds = count_of(sample.count, "seed")
+        return f"no verdict: {seeds}, an interval needs {FEWEST_SEEDS}"
     # Without a p value there was no spread.
     if corrected is None and abs(sample.mean) <= SAME:
         return "identical in every seed"

@@ -52,6 +52,7 @@ from maskwright.studies.report.words import (
 )
 from maskwright.studies.voting.vote_table import vote_lines
 from maskwright.support.files import write_text
+from maskwright.support.plurals import count_of
 from maskwright.support.yaml_text import write_yaml
 from maskwright.workflows.runs.run_folder import now
 
@@ -234,5 +235,6 @@ def _render(name: str, report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["count_of"] = count_of
     values: dict[str, Any] = {"report": report, "record": report.record}
     return environment.get_template(name).render(values).rstrip() + "\n"
