@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from maskwright.studies.budget import COMPUTE_HEAD, compute_rows
 from maskwright.studies.design import PLAN, Design
 from maskwright.studies.forecast import find_rate, forecast
+from maskwright.studies.loading_time import LoadingTime, time_loading
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.report.notes import rate_words
 from maskwright.studies.scorers import pretrained_folder
@@ -63,5 +65,22 @@ def report_forecast(plan: StudyPlan, design: Design, folder: Path, reporter: Rep
         missing = list(runs.values())
         reporter.say("Each frozen run is pretrained once; training the scorers comes on top")
     rate = find_rate(finished, design.settings[plan.baseline])
-    found = forecast(design.costs, design.settings, missing, rate, design.lengths)
+    # Trials that have ended waited for their pictures; the timed steps did not, and minutes that
+    # were asked for stay what they are.
+    timed = {arm for arm, _ in missing if design.costs[arm].flops}
+    loading = {} if rate.is_whole else _time_arms(design, timed)
+    found = forecast(design.costs, design.settings, missing, rate, design.lengths, loading)
     reporter.say(found.format(rate))
+
+
+def _time_arms(design: Design, arms: Collection[str]) -> dict[str, LoadingTime]:
+    """How long the pictures of these arms take; arms of the same data are timed once."""
+    timed: dict[Any, LoadingTime] = {}
+    found = {}
+    for arm in sorted(arms):
+        settings = design.settings[arm]
+        key = (settings.data, settings.train.batch_size)
+        if key not in timed:
+            timed[key] = time_loading(settings, design.pictures[arm])
+        found[arm] = timed[key]
+    return found

@@ -18,6 +18,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.evaluate import TEST_NAMES
+from maskwright.workflows.loading.pictures import Pictures
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import flatten, read_recipe
 
@@ -37,12 +38,14 @@ class Design:
     costs: arm -> what it is expected to cost.
     rates: arm -> its learning rate, at its highest.
     settings: arm -> its complete settings.
+    pictures: arm -> what it trains on.
     """
 
     lengths: Mapping[str, Mapping[str, Any]]
     costs: Mapping[str, Compute]
     rates: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, PretrainSettings] = field(default_factory=dict)
+    pictures: Mapping[str, Pictures] = field(default_factory=dict)
 
 
 def left_out(lengths: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -133,7 +136,8 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
     settings = {name: ready.settings for name, ready in prepared.items()}
     _warn_of_twins(plan, settings, reporter)
     rates = {name: float(complete.train.lr or 0) for name, complete in settings.items()}
-    return Design(lengths, costs, rates, settings)
+    pictures = {name: ready.pictures for name, ready in prepared.items()}
+    return Design(lengths, costs, rates, settings, pictures)
 
 
 def _warn_of_twins(

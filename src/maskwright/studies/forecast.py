@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from maskwright.models.cost import count_step
 from maskwright.patches import PatchMask, visible_count
 from maskwright.patches.mask import split
 from maskwright.schedules import parse_schedule
+from maskwright.studies.loading_time import NO_LOADING, LoadingTime
 from maskwright.studies.record import Compute, TrialRecord
 from maskwright.support.environment import cpu_count, pick_device, pick_precision
 from maskwright.support.plurals import count_of
@@ -33,6 +35,8 @@ _BYTES_PER_WEIGHT = 12
 """Of a checkpoint: the weight and the two moments of AdamW, four bytes each."""
 _OTHER_FILES = 3_000_000
 """Sheets, logs and tables of a run, about."""
+_WORTH_SAYING = 0.05
+"""Share of the time from which on waiting for pictures is mentioned."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,13 @@ class Rate:
     flops: operations a second.
     source: where the number comes from, in words.
     beside: seconds that a trial takes besides its training: decoding, probes, diagnostics.
+    is_whole: whether waiting for pictures is in it, as it is in trials that have ended.
     """
 
     flops: float
     source: str
     beside: float = 0.0
+    is_whole: bool = False
 
 
 def _format_hours(hours: float) -> str:
@@ -65,12 +71,14 @@ class Forecast:
     hours: None where nothing is known.
     gigabytes: that checkpoints and figures will need, about.
     by_clock: whether all of them train for so many minutes, whatever the speed.
+    loading: the share of the hours in which steps wait for pictures, where that was timed.
     """
 
     trials: int
     hours: float | None
     gigabytes: float
     by_clock: bool = False
+    loading: float = 0.0
 
     def format(self, rate: Rate) -> str:
         """The forecast in a sentence."""
@@ -86,6 +94,8 @@ class Forecast:
             if self.by_clock
             else f"{rate.flops / 1e9:,.0f} GFLOP/s, {rate.source}"
         )
+        if self.loading >= _WORTH_SAYING:
+            source += f"; {self.loading:.0%} of the time goes into cutting and changing pictures"
         return (
             f"{count_of(self.trials, 'trial')} to run: {time} of training on this machine and"
             f" {self.gigabytes:.2g} GB on disk ({source}{beside})"
@@ -97,34 +107,41 @@ def forecast(
     settings: Mapping[str, PretrainSettings],
     missing: Sequence[tuple[str, int]],
     rate: Rate,
-    lengths: Mapping[str, Mapping[str, Any]] | None = None,
+    lengths: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    loading: Mapping[str, LoadingTime] = MappingProxyType({}),
 ) -> Forecast:
-    """Add up what the missing trials cost; costs, settings and lengths go by arm.
+    """Add up what the missing trials cost; costs, settings, lengths and loading go by arm.
 
     lengths: what a budget says of the length of a training, in place of the settings.
+    loading: what the pictures take, where the rate is of steps alone.
     """
-    seconds = 0.0
+    seconds = waiting = 0.0
     by_clock = bool(missing)
     gigabytes = 0.0
     is_known = True
     for arm, _ in missing:
         cost = costs.get(arm)
-        # An arm that cannot run here takes no time.
         if cost is None:
-            continue
+            continue  # an arm that cannot run here takes no time
         # Matched by the clock, an arm has its minutes and no operations that are known before.
-        length = (lengths or {}).get(arm, {})
+        length = lengths.get(arm, {})
         minutes = length.get("minutes", settings[arm].train.minutes)
         by_clock = by_clock and not cost.flops
         if cost.flops:
-            seconds += cost.flops / rate.flops + rate.beside
+            computing = cost.flops / rate.flops
+            # Several masks of a picture count as several images, and it is cut once.
+            pictures = cost.images / settings[arm].mask.masks_per_image
+            training = loading.get(arm, NO_LOADING).join(pictures, computing)
+            waiting += training - computing
+            seconds += training + rate.beside
         elif minutes:
             seconds += 60 * minutes + rate.beside
         else:
             is_known = False
         gigabytes += _run_bytes(settings[arm]) / 1e9
     hours = seconds / 3600 if is_known else None
-    return Forecast(len(missing), hours, gigabytes, by_clock and is_known)
+    share = waiting / seconds if seconds else 0.0
+    return Forecast(len(missing), hours, gigabytes, by_clock and is_known, share)
 
 
 def find_rate(finished: Sequence[TrialRecord], baseline: PretrainSettings) -> Rate:
@@ -136,7 +153,10 @@ def find_rate(finished: Sequence[TrialRecord], baseline: PretrainSettings) -> Ra
         walls = [_wall_seconds(trial) for trial in finished]
         beside = max(0.0, (sum(walls) - seconds) / len(finished))
         return Rate(
-            flops / seconds, f"measured on {count_of(len(timed), 'trial')} that ended", beside
+            flops / seconds,
+            f"measured on {count_of(len(timed), 'trial')} that ended",
+            beside,
+            is_whole=True,
         )
     source = "measured on a few steps of the baseline's model just now"
     # Not on all systems.
@@ -149,7 +169,8 @@ def find_rate(finished: Sequence[TrialRecord], baseline: PretrainSettings) -> Ra
 def time_steps(settings: PretrainSettings) -> float:
     """Operations a second of forward and backward passes of a model of this shape, on noise.
 
-    The optimizer, the loader and the loss are not in it, so a training is a little slower.
+    The optimizer and the loss are not in it, so a training is a little slower. Neither are
+    pictures, which `time_loading` times.
     """
     passes = _Passes(settings)
     # A small model takes almost as long for 4 pictures as for 128, so the training's own batch
