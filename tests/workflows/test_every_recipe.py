@@ -19,6 +19,7 @@ from maskwright.support.seeding import torch_generator
 from maskwright.support.shorthand import parse_sum
 from maskwright.training.masker import predicted_count
 from maskwright.workflows.settings.recipes import flatten, read_recipe, recipe_names
+from maskwright.workflows.training.start_weights import fit_start, open_start
 from tests.conftest import draw_pictures
 
 HERE: dict[str, dict[str, Any]] = {
@@ -95,11 +96,15 @@ def check_counts(run: maskwright.Run) -> None:
 
 
 def check_both_halves_learned(run: maskwright.Run) -> None:
-    """Encoder and decoder have left the weights that the seed gave them, and every weight is a
+    """Encoder and decoder have left the weights that they began with, and every weight is a
     number.
     """
     model = run.model()
     fresh = MaskedAutoencoder(model.config, torch_generator(run.settings.train.seed, "weights"))
+    # A recipe may begin with weights of the zoo; those of the seed have moved there without a step.
+    start = fit_start(open_start(run.settings.train.init), run.settings)
+    if start is not None:
+        start.copy_into(fresh, run.load().scale)
     before = fresh.state_dict()
     moved = {
         name for name, value in model.state_dict().items() if not torch.equal(value, before[name])
