@@ -34,6 +34,7 @@ from maskwright.studies.voting.quote import add_votes
 from maskwright.studies.workers import Job, work, work_together
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.notebook import usual_reporter
+from maskwright.support.plurals import count_of
 from maskwright.support.reporting import Reporter, say_result
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.study_settings import COMPARE, CompareSettings, StudySettings
@@ -169,11 +170,11 @@ def _run_missing(plan: StudyPlan, job: Job, running: RunningSettings, reporter: 
         # The trials' folders are the truth, the ledger is only a record of them.
         if running.rebuild:
             count = ledger.rebuild(kept_records(job.folder), plan.measures.main_metric.name)
-            reporter.say(f"The ledger was made anew from {count} trials on disk")
+            reporter.say(f"The ledger was made anew from {count_of(count, 'trial')} on disk")
         ledger.enqueue(plan.keys, retry_failed=running.retry_failed)
         waiting = sum(record.state == "waiting" for record in ledger.records())
     # Closed before workers start: SQLite connections do not go to other processes.
-    reporter.say(f"{len(plan.keys)} trials, {waiting} of them to run")
+    reporter.say(f"{count_of(len(plan.keys), 'trial')}, {waiting} of them to run")
     if running.launcher is not None:
         work_on_cluster(job, running.launcher, reporter)
     elif job.workers == 1:

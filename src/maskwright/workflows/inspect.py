@@ -6,6 +6,7 @@ from pathlib import Path
 
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.plurals import count_of
 from maskwright.weights.facts import FileFacts, inspect_file
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.opening import file_of, load_encoder
@@ -177,9 +178,9 @@ def _describe_finetuned(run: Run) -> list[str]:
     """Data, model, length and result of a fine-tuning."""
     section = read_recipe(str(run.folder.config))[SECTION]
     status, settings = run.status, run.finetune_settings
-    length = f"{settings.epochs or 'chosen'} epochs"
+    length = count_of(settings.epochs, "epoch") if settings.epochs else "chosen epochs"
     if settings.minutes is not None:
-        length = f"{settings.minutes:g} minutes"
+        length = count_of(settings.minutes, "minute")
     start = "random weights" if section["from_scratch"] else section["run"]
     # The run of several folds has no pictures of its own.
     pictures = f": {status['pictures']:,} pictures" if "pictures" in status else ""

@@ -14,6 +14,7 @@ from maskwright.patches import PixelScale
 from maskwright.support.count_progress import format_time
 from maskwright.support.environment import describe_device, pick_device, versions
 from maskwright.support.files import write_json, write_text
+from maskwright.support.plurals import count_of
 from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.classifier_file import save_classifier
@@ -131,7 +132,7 @@ def _train_and_measure(
     result = {name: value for name, value in report.items() if name != "correct"}
     folder.update_status(state="finished", **spent, result=result)
     elapsed = format_time(run.module.clock.seconds)
-    reporter.say(f"Finished {spent['step']:,} steps in {elapsed}; {where}")
+    reporter.say(f"Finished {count_of(spent['step'], 'step')} in {elapsed}; {where}")
     reporter.say(f"{format_answers(report)}; written to {path}")
     return Finetuned(folder.path, report)
 
@@ -221,9 +222,9 @@ def _record_new(
     """Say what is trained, and write run.json."""
     settings = data.settings
     parameters = sum(value.numel() for value in model.parameters())
-    length = f"{settings.epochs:g} epochs"
+    length = count_of(settings.epochs or 0, "epoch")
     if settings.minutes is not None:
-        length = f"{settings.minutes:g} minutes"
+        length = count_of(settings.minutes, "minute")
     start = "random weights" if task.from_scratch else task.run
     reporter.say(
         f"classifier on {start}, {format_count(parameters)} parameters; {length} of batches of"

@@ -6,6 +6,7 @@ from maskwright.support.count_progress import format_time
 from maskwright.support.environment import describe_device, pick_device, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
+from maskwright.support.plurals import count_of
 from maskwright.support.reporting import log
 from maskwright.training.masker import Masker
 from maskwright.training.stepped import NonFiniteLoss
@@ -26,8 +27,8 @@ def record_begin(run: ActiveRun) -> None:
     settings, folder, pictures = run.settings, run.folder, run.pictures
     parameters = sum(parameter.numel() for parameter in run.module.model.parameters())
     held_count = 0 if pictures.held is None else len(pictures.held)
-    total_steps = run.clock.total_steps
-    length = f"{total_steps:,} steps" if total_steps else f"{run.clock.minutes:g} minutes"
+    total_steps, minutes = run.clock.total_steps, run.clock.minutes
+    length = count_of(total_steps, "step") if total_steps else count_of(minutes or 0, "minute")
     run.reporter.say(
         f"{settings.model.model} with a {settings.model.decoder} decoder,"
         f" {format_count(parameters)} parameters, {run.module.model.grid};"
@@ -110,7 +111,8 @@ def record_end(run: ActiveRun, stopped: bool) -> None:
         gain = measure_psnr_gain(loaded, run.pictures, run.module.device)
     folder.update_status(state="finished", **spent, masks=masks, psnr=gain)
     look = f"Look at {folder.samples}; " if shows_pictures(run.settings) else ""
-    reporter.say(f"Finished {step:,} steps in {format_time(run.clock.seconds)}. {look}{exported}")
+    elapsed = format_time(run.clock.seconds)
+    reporter.say(f"Finished {count_of(step, 'step')} in {elapsed}. {look}{exported}")
     reporter.say(f"Measure it with: maskwright evaluate {folder} --data LABELED")
 
 

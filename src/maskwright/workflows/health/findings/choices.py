@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from maskwright.support.plurals import count_of
 from maskwright.training.optimizers import find_optimizer
 from maskwright.workflows.health.evidence import Evidence
 from maskwright.workflows.health.finding import Finding, Level
@@ -67,10 +68,11 @@ def find_length(evidence: Evidence, limit: float) -> Iterator[Finding]:
         # As many steps as the limit asks for, at the same batch.
         wanted = round(record.num_steps * limit / max(share, 1e-9), -2)
         epochs = seen / max(1, int(record.status.get("pictures", 1)))
+        passes = count_of(float(f"{epochs:.2g}"), "epoch")
         yield Finding(
             name="length",
             level="note",
-            text=f"{record.num_steps:,} steps showed {seen:,.0f} pictures ({epochs:.2g} epochs) to"
+            text=f"{count_of(record.num_steps, 'step')} showed {seen:,.0f} pictures ({passes}) to"
             f" {weights:,} weights, {share:.2g} for each.",
             advice="Published trainings show 6 to 18 for each (He et al. 2022). Train longer, or"
             " take a smaller model.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
+from maskwright.support.plurals import count_of
 from maskwright.workflows.health.evidence import Evidence
 from maskwright.workflows.health.feature_evidence import FeatureEvidence
 from maskwright.workflows.health.finding import Finding
@@ -56,8 +57,8 @@ def find_filling(evidence: Evidence, limit: float) -> Iterator[Finding]:
     yield Finding(
         name="filling in",
         level="broken" if is_late else "early",
-        text=f"after {record.num_steps:,} steps masked patches come back no better than an average"
-        f" patch would be: {beside} error, {where}.",
+        text=f"after {count_of(record.num_steps, 'step')} masked patches come back no better than"
+        f" an average patch would be: {beside} error, {where}.",
         advice=advice if is_late else "Train longer.",
         command=record.repeat("--steps 1000"),
         numbers=numbers,
