@@ -191,3 +191,22 @@ def test_steps_are_looked_at_about_ten_times_and_minutes_as_their_time_allows() 
     assert (steps.run.sample_every, steps.run.knn_every) == (10, 10)
     minutes = complete(found, minutes=5, batch_size=50)
     assert (minutes.run.sample_every, minutes.run.knn_every) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("count", "epochs", "every"),
+    [
+        # Each measurement reads as many pictures as an epoch: a tenth of 40 epochs pays for four.
+        (378, 40, 10),
+        # 2,000 of 20,000 pictures are read, so each epoch pays for one.
+        (20_000, 10, 1),
+        (20_000, 100, 10),
+        # At the first and the last epoch it is measured in any case.
+        (378, 3, 3),
+    ],
+)
+def test_knn_of_a_short_training_takes_about_a_tenth_of_it(
+    count: int, epochs: int, every: int
+) -> None:
+    settings = complete(Facts(count, 128, 3, "cpu", 2), epochs=epochs)
+    assert settings.run.knn_every == every

@@ -4,6 +4,7 @@ says why.
 
 from __future__ import annotations
 
+from maskwright.support.plurals import count_of
 from maskwright.training.optimizers import find_optimizer
 from maskwright.workflows.settings.budget_choices import (
     choose_crop_scale,
@@ -33,6 +34,11 @@ __all__ = ["Choice", "Facts", "choose", "effective_batch"]
 
 # Sheets of reconstructions that a person still looks through.
 KEEPABLE_SAMPLES = 10
+# k-NN while training reads that many trained pictures at most: more would make it slow and say
+# little more.
+MOST_KNN_TRAIN = 2000
+# Pictures read for k-NN, as a share of those trained on; one costs about as much as the other.
+SHARE_FOR_KNN = 0.1
 # Pictures seen from which torch.compile wins back the time that it takes.
 WORTH_COMPILING = 2_000_000
 
@@ -177,5 +183,8 @@ def _pace(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.run.sample_every is None:
         choices.append(Choice("sample_every", pace, "about ten sheets of reconstructions"))
     if settings.run.knn_every is None:
-        choices.append(Choice("knn_every", pace, "about ten measurements, where there are labels"))
+        affordable = SHARE_FOR_KNN * epochs * facts.count / min(facts.count, MOST_KNN_TRAIN)
+        times = max(1, min(KEEPABLE_SAMPLES, round(affordable)))
+        reason = f"{count_of(times, 'measurement')} or so, where there are labels"
+        choices.append(Choice("knn_every", max(1, round(epochs / times)), reason))
     return choices

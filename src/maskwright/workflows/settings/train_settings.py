@@ -142,8 +142,9 @@ class RunSettings:
     knn_every: int | None = setting(
         None,
         help=(
-            "epochs between k-NN measurements where there are labels, by default as often as"
-            " pictures; 0 for never"
+            "epochs between k-NN measurements where there are labels; by default about ten times"
+            " in all, or less often where that would take more than about a tenth of the time; 0"
+            " for never"
         ),
     )
     track: list[str] = setting(["tensorboard"], help=TRACK_HELP)

@@ -27,14 +27,13 @@ from maskwright.visual.components import component_sheet
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet, sheet_rows
 from maskwright.workflows.building.mask_samples import MaskDraw, MaskView, mask_samples
 from maskwright.workflows.loading.pictures import Pictures, eval_batch, eval_batches
+from maskwright.workflows.settings.choices import MOST_KNN_TRAIN
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.training.component_watch import fixed_mask, rows_of
 
 # Pictures of a sheet, and pictures that baselines are measured on.
 SHOWN = 6
 BASELINE_PICTURES = 64
-# More would make k-NN while training slow and say little more.
-MOST_KNN_TRAIN = 2000
 # Of the random masks that runs with different policies can be compared on.
 COMMON_RATIO = 0.75
 
