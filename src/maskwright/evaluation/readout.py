@@ -24,6 +24,11 @@ MOST_NUMBERS = 4096
 read, evenly spaced.
 """
 
+AT_ONCE_ON_CPU = 32
+"""Pictures that a CPU encodes together. What it computes on then stays in its caches, which is 12
+to 40 % faster than with 128 (docs/log.md).
+"""
+
 
 @dataclass(frozen=True)
 class Readout:
@@ -108,6 +113,11 @@ class Reader:
 
     def read(self, images: Tensor) -> Features:
         """Features, float32 on the CPU, of (B, C, H, W) images in the model's numbers."""
+        at_once = AT_ONCE_ON_CPU if images.device.type == "cpu" else max(1, len(images))
+        parts = [self._read_at_once(part) for part in images.split(at_once)]
+        return join_features(parts, [None] * len(parts))
+
+    def _read_at_once(self, images: Tensor) -> Features:
         config = self.model.config
         blocks = blocks_read(config, self.readout)
         means, firsts = [], []
