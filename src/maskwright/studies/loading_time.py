@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from maskwright.data.loader import ResumableLoader, pick_workers
+from maskwright.data.loader import Batch, ResumableLoader, pick_workers
 from maskwright.support.environment import pick_device
 from maskwright.workflows.loading.batches import build_batches
 from maskwright.workflows.loading.pictures import Pictures
@@ -51,17 +52,20 @@ def time_loading(settings: PretrainSettings, pictures: Pictures) -> LoadingTime:
 
 
 def _seconds_per_picture(loader: ResumableLoader) -> float:
-    loader.set_epoch(0)
+    batches = _epochs(loader)
+    # The first batch imports and maps what the others find ready.
+    next(batches)
     count = 0
-    begun: float | None = None
-    for batch in loader:
-        # The first batch imports and maps what the others find ready.
-        if begun is None:
-            begun = time.perf_counter()
-            continue
-        count += len(batch.images)
-        if time.perf_counter() - begun > _SECONDS:
-            break
-    if begun is None or count == 0:
-        return 0.0
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < _SECONDS:
+        count += len(next(batches).images)
     return (time.perf_counter() - begun) / count
+
+
+def _epochs(loader: ResumableLoader) -> Iterator[Batch]:
+    """Batches without end; small data has few in an epoch."""
+    epoch = 0
+    while True:
+        loader.set_epoch(epoch)
+        yield from loader
+        epoch += 1
