@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer
 
 from maskwright.visual.charts import BarPanel, Bars, bar_chart
@@ -15,5 +16,6 @@ def test_bars_beyond_the_colors_are_hatched_and_a_reference_has_a_color_of_its_o
     axes = bar_chart(BarPanel("", "top-1", series), "title").axes[0]
     bars = [item.patches[0] for item in axes.containers if isinstance(item, BarContainer)]
     looks = [(bar.get_facecolor(), bar.get_hatch()) for bar in bars]
+    assert {to_hex(bar.get_edgecolor()) for bar in bars} == {"#ffffff"}, "seen on every color"
     assert len(set(looks)) == len(series)
     assert looks[-1][0] not in [color for color, _ in looks[:-1]]
