@@ -4,7 +4,6 @@ says why.
 
 from __future__ import annotations
 
-from maskwright.support.plurals import count_of
 from maskwright.training.optimizers import find_optimizer
 from maskwright.workflows.settings.budget_choices import (
     choose_crop_scale,
@@ -185,6 +184,7 @@ def _pace(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.run.knn_every is None:
         affordable = SHARE_FOR_KNN * epochs * facts.count / min(facts.count, MOST_KNN_TRAIN)
         times = max(1, min(KEEPABLE_SAMPLES, round(affordable)))
-        reason = f"{count_of(times, 'measurement')} or so, where there are labels"
-        choices.append(Choice("knn_every", max(1, round(epochs / times)), reason))
+        often = f"about {times} measurements" if times > 1 else "at the first and the last epoch"
+        pace = max(1, round(epochs / times))
+        choices.append(Choice("knn_every", pace, f"{often}, where there are labels"))
     return choices
