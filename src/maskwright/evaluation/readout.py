@@ -25,8 +25,8 @@ read, evenly spaced.
 """
 
 AT_ONCE_ON_CPU = 32
-"""Pictures that a CPU encodes together. What it computes on then stays in its caches, which is 12
-to 40 % faster than with 128 (docs/log.md).
+"""Pictures that a CPU encodes together. What it computes on then stays in its caches, which is 11
+to 39 % faster than with 128 (docs/log.md).
 """
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from maskwright.models.config import ModelConfig
 from maskwright.studies.record import CURRENCIES, Compute
 from maskwright.support.errors import MaskwrightError, unknown_name
+from maskwright.support.plurals import count_of
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
 
@@ -52,8 +53,7 @@ class Budget:
         return cls(str(currency).strip(), number)
 
     def __str__(self) -> str:
-        unit = self.currency.removesuffix("s") if self.amount == 1 else self.currency
-        return f"{self.amount:g} {unit}"
+        return count_of(self.amount, self.currency.removesuffix("s"))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -206,12 +207,9 @@ def _draw_bars(axes: Axes, bars: Bars, groups: list[str], index: int, num_series
     color = FAINT if bars.is_reference else SERIES[index % len(SERIES)]
     # Beyond the colors there are, the same ones come again with lines across.
     hatch = None if bars.is_reference else _HATCHES[index // len(SERIES) % len(_HATCHES)]
-    drawn = axes.bar(
-        positions, values, width * 0.92, color=color, alpha=0.85, hatch=hatch, label=bars.label
-    )
-    for bar in drawn:
-        # Hatches take the color of edges: dark ones would not be seen on the darkest bars.
-        bar.set(edgecolor="white", linewidth=0)
+    # Hatches take the color of edges: dark ones would not be seen on the darkest bars.
+    edge: dict[str, Any] = {"edgecolor": "white", "linewidth": 0, "hatch": hatch}
+    axes.bar(positions, values, width * 0.92, color=color, alpha=0.85, label=bars.label, **edge)
     if shown:
         axes.errorbar(
             positions,

@@ -37,6 +37,7 @@ from maskwright.data.sources.source_kind import LocatedPath, OpenOptions, Source
 from maskwright.data.sources.table_file import LABEL_COLUMNS
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.support.plurals import count_of
 
 _EXAMPLES = 3  # names in a message
 
@@ -186,8 +187,8 @@ def _label(
 
 
 def _notes(shards: _Shards, chosen: Sequence[int], indexes: Sequence[Arrays]) -> tuple[str, ...]:
-    noun = "file" if len(indexes) == 1 else "files"
-    lines = [f"{len(indexes):,} Parquet {noun}, pictures from the column '{shards.image}'."]
+    files = count_of(len(indexes), "Parquet file")
+    lines = [f"{files}, pictures from the column '{shards.image}'."]
     others = [name for name in shards.columns.images if name != shards.image]
     if others:
         lines.append(f"Further columns of pictures are not read: {', '.join(others)}.")
@@ -196,7 +197,7 @@ def _notes(shards: _Shards, chosen: Sequence[int], indexes: Sequence[Arrays]) ->
         broken += [f"row {row} of {shards.names[file]}" for row in index["broken"].tolist()]
     if broken:
         lines.append(
-            f"{len(broken):,} rows without a readable picture left out:"
+            f"{count_of(len(broken), 'row')} without a readable picture left out:"
             f" {', '.join(broken[:_EXAMPLES])}."
         )
     return tuple(lines)

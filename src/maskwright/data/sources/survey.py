@@ -15,6 +15,7 @@ from maskwright.data.sources.file_names import extension
 from maskwright.data.sources.map_names import notes_on_maps
 from maskwright.data.sources.source import Source
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.plurals import count_of
 
 _PREVIEW = DecodeOptions(short_side=64)  # enough to tell gray from color, and quick to decode
 _NOISE = 4  # levels that JPEG puts between the channels of a gray picture
@@ -68,8 +69,7 @@ class Survey:
 
     def _counts(self) -> str:
         formats = ", ".join(f"{ending} {count:,}" for ending, count in self.formats.items())
-        noun = "image" if self.count == 1 else "images"
-        return f"found {self.count:,} {noun} ({formats})"
+        return f"found {count_of(self.count, 'image')} ({formats})"
 
     def _sizes(self) -> str:
         if self.smallest == self.largest:

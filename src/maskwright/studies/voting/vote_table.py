@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from maskwright.studies.voting.ballot_box import BallotBox
+from maskwright.support.plurals import count_of
 
 _COLUMNS = ("rater", "picture", "left", "right", "answer", "preferred", "answered")
 
@@ -33,8 +34,8 @@ def vote_lines(results: Mapping[str, Any]) -> list[str]:
     for pair in results["pairs"]:
         lines.append(
             f"{pair['first']} was preferred to {pair['second']} in {_percent(pair['rate'])} of"
-            f" {pair['votes']} votes by {_count(pair['raters'], 'rater')} on {pair['pictures']}"
-            f" pictures: {pair['verdict']}."
+            f" {count_of(pair['votes'], 'vote')} by {count_of(pair['raters'], 'rater')} on"
+            f" {count_of(pair['pictures'], 'picture')}: {pair['verdict']}."
         )
     agreement = results["agreement"]
     if agreement is not None:
@@ -55,10 +56,6 @@ def vote_lines(results: Mapping[str, Any]) -> list[str]:
 def _percent(rate: Mapping[str, float]) -> str:
     value, low, high = (100 * rate[name] for name in ("value", "low", "high"))
     return f"{value:.0f}% [{low:.0f}%, {high:.0f}%]"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _harmless(cell: str) -> str:

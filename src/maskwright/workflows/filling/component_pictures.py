@@ -19,6 +19,7 @@ from maskwright.masking.components import check_variance_share, components_of
 from maskwright.patches import PixelScale
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.plurals import count_of
 from maskwright.support.reporting import say_result
 from maskwright.training.component_masker import ComponentMasker
 from maskwright.training.masker import MaskerSettings
@@ -33,7 +34,6 @@ from maskwright.workflows.filling.filled import CHUNK, format_mean
 from maskwright.workflows.filling.outcome import (
     Reconstruction,
     ReconstructOptions,
-    count_pictures,
     save_outcome,
     sheet_path,
 )
@@ -131,7 +131,7 @@ class _Filled:
         """The same for people."""
         gain = format_mean(self.psnr - self.seen_psnr, seed)
         return [
-            f"{count_pictures(len(self.rows))}, means over pictures with 95% intervals",
+            f"{count_of(len(self.rows), 'picture')}, means over pictures with 95% intervals",
             f"  hidden variance predicted  {format_mean(self.explained, seed)}",
             f"  PSNR (dB) of what is visible alone  {format_mean(self.seen_psnr, seed)}",
             f"  PSNR (dB) with the predicted part   {format_mean(self.psnr, seed)}",

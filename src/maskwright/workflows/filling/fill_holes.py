@@ -15,6 +15,7 @@ from maskwright.evaluation.fillers import fill_trivially
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.pixel_scores import Distance, PixelScores, join_named, score_pixels
 from maskwright.patches.prediction import Stats
+from maskwright.support.plurals import count_of
 from maskwright.support.reporting import say_result
 from maskwright.visual.error_map import ERROR_NOTE, error_tile
 from maskwright.visual.picture_grid import GridLine, Note, picture_grid
@@ -26,7 +27,6 @@ from maskwright.workflows.filling.inpaint import HoleSettings, inpaint
 from maskwright.workflows.filling.outcome import (
     Reconstruction,
     ReconstructOptions,
-    count_pictures,
     format_scores,
     open_distance,
     save_outcome,
@@ -131,7 +131,7 @@ def _say_filled(
     count: int, folder: Path | None, how: HoleSettings, options: ReconstructOptions
 ) -> None:
     options.reporter.say(
-        f"{count_pictures(count)} filled into {folder}, --fit {how.fit}, --cover {how.cover};"
+        f"{count_of(count, 'picture')} filled into {folder}, --fit {how.fit}, --cover {how.cover};"
         " compared with what was given:"
     )
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from maskwright.data.store.splits import spread
 from maskwright.evaluation.pixel_scores import Distance, PixelScores, score_pixels
 from maskwright.patches.prediction import Stats
+from maskwright.support.plurals import count_of
 from maskwright.support.reporting import say_result
 from maskwright.visual.error_map import ERROR_NOTE, SPREAD_NOTE, SPREAD_TOP, color_map, error_tile
 from maskwright.visual.picture_grid import GridLine, Note, picture_grid
@@ -25,7 +26,6 @@ from maskwright.workflows.filling.full_fill import FullFill, fill_all
 from maskwright.workflows.filling.outcome import (
     Reconstruction,
     ReconstructOptions,
-    count_pictures,
     format_scores,
     open_distance,
     save_outcome,
@@ -90,7 +90,7 @@ def _report(
     options: ReconstructOptions,
 ) -> None:
     options.reporter.say(
-        f"{count_pictures(len(full.average))} reconstructed in full in {full}; averages and"
+        f"{count_of(len(full.average), 'picture')} reconstructed in full in {full}; averages and"
         f" uncertainty maps in {folder}"
     )
     say_result(options.reporter, table)

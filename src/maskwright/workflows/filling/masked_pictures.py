@@ -11,6 +11,7 @@ import numpy as np
 from maskwright.data.store.splits import spread
 from maskwright.evaluation.pixel_scores import PixelScores
 from maskwright.patches import PatchMask
+from maskwright.support.plurals import count_of
 from maskwright.support.reporting import Reporter, say_result
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
 from maskwright.weights.checkpoint import LoadedModel
@@ -20,7 +21,6 @@ from maskwright.workflows.filling.filled import FilledArm, score_untrained_fills
 from maskwright.workflows.filling.outcome import (
     Reconstruction,
     ReconstructOptions,
-    count_pictures,
     open_distance,
     save_outcome,
 )
@@ -115,8 +115,8 @@ def _report(
     most = MOST_ROWS if len(arms) == 1 else len(pictures_shown(arms))
     shown = f" of {most} of them" if count > most else ""
     reporter.say(
-        f"{count_pictures(count)}, means over pictures with 95% intervals; PSNR and HF error over"
-        " hidden pixels, SSIM of the composite"
+        f"{count_of(count, 'picture')}, means over pictures with 95% intervals; PSNR and HF error"
+        " over hidden pixels, SSIM of the composite"
     )
     say_result(reporter, table)
     reporter.say(f"Sheet{shown}: {path}")

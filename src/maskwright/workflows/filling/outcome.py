@@ -172,11 +172,6 @@ def format_scores(scores: dict[str, PixelScores], seed: int) -> list[str]:
     return lines
 
 
-def count_pictures(count: int) -> str:
-    """`1 picture`, `12 pictures`."""
-    return f"{count} picture{'' if count == 1 else 's'}"
-
-
 def to_array(picture: Tensor) -> np.ndarray:
     """A (C, h, w) uint8 picture as (h, w, C)."""
     return picture.permute(1, 2, 0).contiguous().numpy()

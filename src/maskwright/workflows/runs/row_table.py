@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
+from maskwright.support.plurals import count_of
 from maskwright.support.text_table import format_table
 from maskwright.workflows.runs.run_row import COLUMNS, RunRow
 
@@ -74,7 +75,7 @@ def format_summary(rows: Sequence[RunRow], total: int) -> str:
     """How many runs there are in each state, and what to do about those that did not end."""
     counts = Counter(row.state for row in rows)
     listed = ", ".join(f"{count:,} {state}" for state, count in counts.most_common())
-    runs = "1 run" if total == 1 else f"{total:,} runs"
+    runs = count_of(total, "run")
     shown = f"{len(rows):,} of {runs}" if len(rows) < total else runs
     text = f"{shown}: {listed}."
     if counts["dead"] or counts["silent"] or counts["stopped"]:

@@ -182,9 +182,15 @@ def _pace(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.run.sample_every is None:
         choices.append(Choice("sample_every", pace, "about ten sheets of reconstructions"))
     if settings.run.knn_every is None:
-        affordable = SHARE_FOR_KNN * epochs * facts.count / min(facts.count, MOST_KNN_TRAIN)
-        times = max(1, min(KEEPABLE_SAMPLES, round(affordable)))
-        often = f"about {times} measurements" if times > 1 else "at the first and the last epoch"
-        pace = max(1, round(epochs / times))
-        choices.append(Choice("knn_every", pace, f"{often}, where there are labels"))
+        choices.append(_pace_of_knn(epochs, facts.count))
     return choices
+
+
+def _pace_of_knn(epochs: float, count: int) -> Choice:
+    """As often as sheets, or less where that would take more than its share of the training."""
+    affordable = SHARE_FOR_KNN * epochs * count / min(count, MOST_KNN_TRAIN)
+    times = max(1, min(KEEPABLE_SAMPLES, round(affordable)))
+    # The first and the last epoch are measured in any case.
+    often = f"about {times} measurements" if times > 1 else "at the first and the last epoch"
+    pace = max(1, round(epochs / times))
+    return Choice("knn_every", pace, f"{often}, where there are labels")
